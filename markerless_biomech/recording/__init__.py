@@ -1,0 +1,1 @@
+"""Recordings: messages, bags, imports, replay, exports, evaluation and reports."""
