@@ -115,19 +115,7 @@ def camera_to_message(types: Types, camera: Camera, stamp_ns: int) -> Any:
 
 def camera_from_message(name: str, message: Any, position_m: np.ndarray, orientation_xyzw: np.ndarray) -> Camera:
     """Camera of a CameraInfo and the pose of its optical frame in world; InputError names the camera."""
-    return camera_from_info(
-        name,
-        width=int(message.width),
-        height=int(message.height),
-        distortion_model=message.distortion_model,
-        d=np.asarray(message.d, dtype=float),
-        k=np.asarray(message.k, dtype=float).reshape(3, 3),
-        r=np.asarray(message.r, dtype=float).reshape(3, 3),
-        p=np.asarray(message.p, dtype=float).reshape(3, 4),
-        frame_id=message.header.frame_id,
-        position_m=position_m,
-        orientation_xyzw=orientation_xyzw,
-    )
+    return camera_from_info(name, message, (position_m, orientation_xyzw))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..body.names import JOINT_NAMES
 from ..results import BodyEstimate, FitReport, Tracking
-from ..rotations import matrix_from_wxyz, wxyz_from_xyzw, xyzw_from_wxyz
+from ..rotations import matrix_from_xyzw, wxyz_from_xyzw, xyzw_from_wxyz
 from .message_types import (
     Types,
     header_to_message,
@@ -71,7 +71,7 @@ def _pose_to_message(types: Types, estimate: BodyEstimate, lost: bool) -> Any:
 def _twist_to_message(types: Types, estimate: BodyEstimate, lost: bool) -> Any:
     linear, angular = np.zeros(3), np.zeros(3)
     if not lost:
-        linear = matrix_from_wxyz(estimate.qpos[3:7]).T @ np.asarray(estimate.qvel[:3], dtype=float)
+        linear = matrix_from_xyzw(xyzw_from_wxyz(estimate.qpos[3:7])).T @ np.asarray(estimate.qvel[:3], dtype=float)
         angular = estimate.qvel[3:6]
     twist = types.Twist(linear=vector_to_message(types, linear), angular=vector_to_message(types, angular))
     return types.TwistWithCovariance(twist=twist, covariance=np.zeros(36))
@@ -80,7 +80,7 @@ def _twist_to_message(types: Types, estimate: BodyEstimate, lost: bool) -> Any:
 def world_covariance(covariance: np.ndarray, turn_wxyz: np.ndarray) -> np.ndarray:
     """(6, 6) about the world's axes of one about the body's: a small turn w in the body is R w in the world."""
     change = np.eye(6)
-    change[3:, 3:] = matrix_from_wxyz(turn_wxyz)
+    change[3:, 3:] = matrix_from_xyzw(xyzw_from_wxyz(turn_wxyz))
     return change @ np.asarray(covariance, dtype=float) @ change.T
 
 
@@ -98,7 +98,7 @@ def body_from_message(message: Any) -> BodyEstimate:
     turn = wxyz_from_xyzw(xyzw_from_message(message.pose.pose.orientation))
     covariance = np.diag(np.r_[np.zeros(6), np.full(34, np.nan) if lost else np.asarray(message.position_std) ** 2.0])
     covariance[:6, :6] = body_covariance(np.asarray(message.pose.covariance).reshape(6, 6), turn)
-    linear = matrix_from_wxyz(turn) @ xyz_from_message(message.twist.twist.linear)
+    linear = matrix_from_xyzw(xyzw_from_wxyz(turn)) @ xyz_from_message(message.twist.twist.linear)
     velocity = np.full(34, np.nan) if lost else np.asarray(message.velocity)
     qpos = np.r_[xyz_from_message(message.pose.pose.position), turn, np.full(34, np.nan) if lost else joints]
     return BodyEstimate(
