@@ -75,7 +75,7 @@ def what_is_missing(oldest: bool) -> str:
     for program in ("gcc", "g++", "cmake"):
         if shutil.which(program) is None:
             package = "build-essential" if program != "cmake" else "cmake"
-            return f"{program} is missing, which builds the ROS 2 messages; install it (Debian, Ubuntu: apt install {package})"
+            return f"{program} is missing, to build the ROS 2 messages; install it (Debian, Ubuntu: apt install {package})"
     version = subprocess.run(["cmake", "--version"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"(\d+)\.(\d+)", version)
     if not found or (int(found[1]), int(found[2])) < (3, 20):
@@ -94,7 +94,7 @@ def install(environment: Path, oldest: bool) -> None:
     if not python.exists():
         print(f"making {environment.name} and installing into it, about a minute", flush=True)
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     requirement_files = ("requirements.txt", "requirements-ros-wheels.txt", "requirements-dev.txt")
     requirements = [word for name in requirement_files for word in ("-r", str(ROOT / name))]
     constraints = ["-c", str(ROOT / "constraints-oldest.txt")] if oldest else []

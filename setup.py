@@ -47,7 +47,7 @@ class BuildMessages(build_ext):
             self.run_command("install_data")
 
     def _pack(self, tree: Path) -> None:
-        """Add what CMake installed under `tree` to the files that pip installs, but for what setuptools packs itself."""
+        """Add what CMake installed under `tree` to the files that pip installs, less what setuptools packs itself."""
         generated = ("msg", "tf2_msgs")
         for path in filter(Path.is_file, tree.rglob("*")):
             place = path.relative_to(tree)

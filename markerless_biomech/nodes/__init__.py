@@ -1,0 +1,1 @@
+"""What knows ROS 2: one file a node, and what they share. Nodes carry, the core computes."""

@@ -1,0 +1,18 @@
+"""QoS of every topic, in one place (README has the table)."""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+KEYPOINTS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""What we subscribe keypoints and CameraInfo with: it matches every publisher."""
+KEYPOINTS_OFFERED = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+"""What the simulator and the player offer, so that a recorder may ask for every message."""
+EVERY_KEYPOINT = QoSProfile(depth=1, history=HistoryPolicy.KEEP_ALL, reliability=ReliabilityPolicy.RELIABLE)
+"""What replay_mode subscribes keypoints with: nothing may be lost."""
+RESULTS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""Definitions, robot_description, CameraInfo of ours."""
+STATIC_TRANSFORMS = QoSProfile(
+    depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)

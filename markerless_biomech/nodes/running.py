@@ -1,0 +1,54 @@
+"""Starting and ending a node process."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from ..errors import InputError
+
+SPIN_S = 0.2
+"""How long a wait for messages lasts at most, so that a signal is seen."""
+
+
+class StopRequest:
+    """Set by the first SIGINT or SIGTERM; later ones change nothing, because launch forwards a second SIGINT."""
+
+    def __init__(self) -> None:
+        self.received = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._receive)
+
+    def _receive(self, _number: int, _frame: FrameType | None) -> None:
+        self.received = True
+
+
+def run(make_node: Callable[[], Node], arguments: Sequence[str] | None = None) -> None:
+    """Run one node until it is told to stop. A wrong setting ends the process with its sentence and exit code 1."""
+    stop = StopRequest()
+    # rclpy's own handlers would end the process at the second SIGINT.
+    rclpy.init(args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO)
+    node, executor = None, SingleThreadedExecutor()
+    try:
+        node = make_node()
+        executor.add_node(node)
+        while not stop.received and rclpy.ok() and not getattr(node, "finished", False):
+            executor.spin_once(timeout_sec=SPIN_S)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    finally:
+        if node is not None:
+            close = getattr(node, "close", None)
+            if close is not None:
+                close()
+            node.destroy_node()
+        executor.shutdown()
+        rclpy.try_shutdown()
