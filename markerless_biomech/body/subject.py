@@ -1,0 +1,217 @@
+"""The subject: scales, site offsets and what is known about them, and its file (YAML).
+
+Offsets are in metres in the frame of the body that carries the keypoint, added after scaling.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from ..errors import InputError
+from ..keypoints import KeypointSet
+from .base import BASE_MODEL, BASE_MODEL_VERSION, NEUTRAL_VERTEX_M
+from .names import SCALE_NAMES
+
+FILE_VERSION = 1
+"""Version of the file format."""
+
+_REFERENCE_MASS_KG = 75.0
+_HEIGHT_M = (0.5, 2.5)
+_MASS_KG = (2.0, 400.0)
+_SCALE = (-0.8, 1.5)
+_OFFSET_M = (-0.5, 0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One person's body: the base model's lengths and sites made theirs."""
+
+    name: str
+    height_m: float
+    """Stature (m)."""
+    mass_kg: float
+    scales: np.ndarray
+    """(10,) factors by SCALE_NAMES; all 0 is the base model."""
+    offsets_m: dict[str, np.ndarray] = field(default_factory=dict)
+    """(3,) offset by keypoint name, in the carrying body's frame (m); a keypoint that is not named has none."""
+    keypoint_set: str = ""
+    """Name of the keypoint set that the offsets are for."""
+    covariance: np.ndarray | None = None
+    """(10 + 3 N, 10 + 3 N) of the scales, then of x y z of each of the N offsets in their order; None: unknown."""
+    residual_px: float | None = None
+    """Mean reprojection error of the fit that found this subject; None: not fitted."""
+    base_model: str = BASE_MODEL
+    base_model_version: str = BASE_MODEL_VERSION
+    date: str = ""
+    """ISO date of the calibration."""
+    version: int = FILE_VERSION
+
+
+def subject_from_height(height_m: float, keypoint_set: KeypointSet | str, name: str = "generic") -> Subject:
+    """The base model scaled as a whole to a stature, with the base model's body mass index."""
+    if not _HEIGHT_M[0] <= height_m <= _HEIGHT_M[1]:
+        raise InputError(f"height_m is {height_m:g}; expected {_HEIGHT_M[0]:g} to {_HEIGHT_M[1]:g} m")
+    scales = np.zeros(len(SCALE_NAMES))
+    scales[SCALE_NAMES.index("overall")] = height_m / NEUTRAL_VERTEX_M - 1.0
+    return Subject(
+        name=name,
+        height_m=float(height_m),
+        mass_kg=_REFERENCE_MASS_KG * (height_m / NEUTRAL_VERTEX_M) ** 2,
+        scales=scales,
+        keypoint_set=keypoint_set if isinstance(keypoint_set, str) else keypoint_set.name,
+    )
+
+
+def save_subject(subject: Subject, path: str | Path, force: bool = False) -> None:
+    """Write the subject's file, whole or not at all. Raises InputError when it exists and `force` is not given."""
+    path = Path(path)
+    if path.exists() and not force:
+        raise InputError(f"{path} exists already; choose another name, or --force to replace it")
+    text = yaml.safe_dump(subject_to_dict(subject), sort_keys=False, default_flow_style=None, width=120)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load_subject(path: str | Path) -> Subject:
+    """Read a subject's file. Raises InputError naming file, field, what was found and what was expected."""
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"subject file {path} does not exist") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"subject file {path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML ({str(error).splitlines()[0]})") from error
+    return subject_from_dict(content, str(path))
+
+
+def subject_to_dict(subject: Subject) -> dict[str, Any]:
+    """Plain values, as in the file and in `definitions/subject`."""
+    return {
+        "version": subject.version,
+        "name": subject.name,
+        "date": subject.date,
+        "height_m": float(subject.height_m),
+        "mass_kg": float(subject.mass_kg),
+        "base_model": subject.base_model,
+        "base_model_version": subject.base_model_version,
+        "scales": {name: float(value) for name, value in zip(SCALE_NAMES, subject.scales, strict=True)},
+        "keypoint_set": subject.keypoint_set,
+        "offsets_m": {name: [float(x) for x in offset] for name, offset in subject.offsets_m.items()},
+        "residual_px": None if subject.residual_px is None else float(subject.residual_px),
+        "covariance": None if subject.covariance is None else _packed(subject.covariance),
+    }
+
+
+def subject_from_dict(content: Any, where: str) -> Subject:
+    """The inverse of `subject_to_dict`; `where` names the file in errors."""
+    read = _Reader(where, content)
+    version = read.equal("version", FILE_VERSION, "another version of the file format; calibrate again")
+    read.equal("base_model", BASE_MODEL, "another body; calibrate again")
+    read.equal("base_model_version", BASE_MODEL_VERSION, "another version of the base model; calibrate again")
+    offsets = {
+        name: np.array(read.numbers("offsets_m", f"offsets_m.{name}", value, 3, _OFFSET_M))
+        for name, value in read.mapping("offsets_m").items()
+    }
+    return Subject(
+        name=read.text("name"),
+        height_m=read.number("height_m", _HEIGHT_M),
+        mass_kg=read.number("mass_kg", _MASS_KG),
+        scales=read.scales(),
+        offsets_m=offsets,
+        keypoint_set=read.text("keypoint_set"),
+        covariance=read.covariance(len(SCALE_NAMES) + 3 * len(offsets)),
+        residual_px=None if content.get("residual_px") is None else read.number("residual_px", (0.0, 1e4)),
+        date=read.text("date"),
+        version=version,
+    )
+
+
+class _Reader:
+    """Checked access to a subject file's fields."""
+
+    def __init__(self, where: str, content: Any) -> None:
+        if not isinstance(content, dict):
+            raise InputError(f"{where}: expected a map with the fields of a subject, found {type(content).__name__}")
+        self._where = where
+        self._content = content
+
+    def field(self, name: str) -> Any:
+        if name not in self._content:
+            raise InputError(f"{self._where}: the field '{name}' is missing")
+        return self._content[name]
+
+    def equal(self, name: str, expected: Any, meaning: str) -> Any:
+        if self.field(name) != expected:
+            raise self.wrong(name, self.field(name), f"{expected!r} ({meaning})")
+        return expected
+
+    def text(self, name: str) -> str:
+        value = self.field(name)
+        if isinstance(value, (dict, list)) or value is None:
+            raise self.wrong(name, value, "text")
+        return str(value)
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        value = self.field(name)
+        if not isinstance(value, dict):
+            raise self.wrong(name, value, "a map")
+        return value
+
+    def number(self, name: str, bounds: tuple[float, float]) -> float:
+        return self.numbers(name, name, [self.field(name)], 1, bounds)[0]
+
+    def numbers(self, name: str, label: str, value: Any, count: int, bounds: tuple[float, float]) -> list[float]:
+        expected = f"{count} number{'s' * (count > 1)} from {bounds[0]:g} to {bounds[1]:g}"
+        if not isinstance(value, list) or len(value) != count:
+            raise self.wrong(label, value, expected)
+        for x in value:
+            if isinstance(x, bool) or not isinstance(x, (int, float)) or not bounds[0] <= x <= bounds[1]:
+                raise self.wrong(label, value if count > 1 else x, expected)
+        return [float(x) for x in value]
+
+    def scales(self) -> np.ndarray:
+        values = self.mapping("scales")
+        for name in (*SCALE_NAMES, *values):
+            if name not in values or name not in SCALE_NAMES:
+                raise self.wrong("scales", ", ".join(map(str, values)), f"the factors {', '.join(SCALE_NAMES)}")
+        return np.array([self.numbers("scales", f"scales.{n}", [values[n]], 1, _SCALE)[0] for n in SCALE_NAMES])
+
+    def covariance(self, size: int) -> np.ndarray | None:
+        value = self.field("covariance")
+        if value is None:
+            return None
+        expected = f"the lower triangle of a {size} x {size} matrix in base64, or null"
+        try:
+            flat = np.frombuffer(base64.b64decode(str(value), validate=True), dtype="<f4").astype(float)
+        except ValueError as error:
+            raise self.wrong("covariance", f"{str(value)[:20]}...", expected) from error
+        if len(flat) != size * (size + 1) // 2 or not np.isfinite(flat).all():
+            raise self.wrong("covariance", f"{len(flat)} values", expected)
+        matrix = np.zeros((size, size))
+        matrix[np.tril_indices(size)] = flat
+        return matrix + np.tril(matrix, -1).T
+
+    def wrong(self, name: str, found: Any, expected: str) -> InputError:
+        return InputError(f"{self._where}: the field '{name}' is {found!r}; expected {expected}")
+
+
+def _packed(covariance: np.ndarray) -> str:
+    """Lower triangle, row by row, little-endian float32, base64: as YAML numbers it would take seconds to read."""
+    return base64.b64encode(covariance[np.tril_indices(len(covariance))].astype("<f4").tobytes()).decode()
