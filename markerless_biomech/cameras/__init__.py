@@ -1,0 +1,1 @@
+"""Cameras: lens models, rigs, their files, and frame sets."""
