@@ -39,9 +39,8 @@ def make_rig(seed=0):
         focal = (
             K if name != "fisheye" else np.diag([0.5, 0.5, 1.0]) @ K + np.array([[0, 0, 320], [0, 0, 178], [0, 0, 0]])
         )
-        cameras[name] = Camera(
-            name, 1280, 720, model, focal, np.array(d), world_from_camera @ [0.0, 0.0, -4.0], xyzw_from_matrix(world_from_camera), name
-        )  # fmt: skip
+        pose = world_from_camera @ [0.0, 0.0, -4.0], xyzw_from_matrix(world_from_camera)
+        cameras[name] = Camera(name, 1280, 720, model, focal, np.array(d), *pose, name)
     return Rig(cameras)
 
 

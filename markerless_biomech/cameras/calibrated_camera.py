@@ -104,9 +104,8 @@ def _check_distortion(place: str, camera: Camera) -> None:
             f"{place} has distortion_model '{camera.distortion_model}'; expected one of {', '.join(DISTORTION_LENGTHS)}"
         )
     if len(camera.d) not in lengths:
-        raise InputError(
-            f"{place} has {len(camera.d)} distortion coefficients; {camera.distortion_model} has {' or '.join(map(str, lengths))}"
-        )
+        expected = f"{camera.distortion_model} has {' or '.join(map(str, lengths))}"
+        raise InputError(f"{place} has {len(camera.d)} distortion coefficients; {expected}")
     if not np.isfinite(camera.d).all():
         raise InputError(f"{place} has d {_text(camera.d)}; expected finite numbers")
 
@@ -124,6 +123,6 @@ def _text(values: np.ndarray) -> str:
 
 
 def pose_from_matrix(name: str, rotation: np.ndarray, position_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Position and quaternion of a pose given as matrix; InputError naming the camera when it is flipped or singular."""
+    """Position and quaternion of a pose given as matrix; InputError naming the camera when it is flipped."""
     _check_rotation(f"camera '{name}'", "pose", np.asarray(rotation, dtype=float))
     return np.asarray(position_m, dtype=float), xyzw_from_matrix(rotation)

@@ -95,7 +95,7 @@ def pose_jacobian(cameras: Cameras, points: Float[Array, "*batch K 3"]) -> Float
 
 
 def moved(cameras: Cameras, increment: Float[Array, "C 6"]) -> Cameras:
-    """Cameras with p_camera replaced by exp(rotation) p_camera + translation; increment = (m (3), rad (3)), optical axes."""
+    """p_camera becomes exp(rotation) p_camera + translation; increment = (m (3), rad (3)) in optical axes."""
     turn = rotation_from_vector(increment[:, 3:])
     translation = jnp.einsum("cij,cj->ci", turn, cameras.translation) + increment[:, :3]
     return dataclasses.replace(cameras, rotation=turn @ cameras.rotation, translation=translation)
@@ -119,7 +119,7 @@ def undistort(
 ) -> tuple[Float[Array, "*batch C K 2"], Bool[Array, "*batch C K"]]:
     """Normalised image coordinates (x/z, y/z in the optical frame) of pixels, and whether the lens model reaches them.
 
-    Newton's method on the distortion; what does not come within 0.5 px of the pixel, or leaves the valid field, is not valid.
+    Newton's method on the distortion; what stays 0.5 px or more away from its pixel is not valid.
     """
     wanted = (image_px - cameras.center[:, None]) / cameras.focal[:, None]
     wanted_x, wanted_y = wanted[..., 0], wanted[..., 1]
@@ -179,7 +179,7 @@ def _look(cameras: Cameras, points: jax.Array) -> _Seen:
 
 
 def _camera_point_jacobian(cameras: Cameras, seen: _Seen) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
-    """d u and d v by the point's x, y, z in the camera's optical axes (px/m), each (..., C, K); zero where not valid."""
+    """d u and d v by the point's x, y, z in optical axes (px/m), each (..., C, K); zero where not valid."""
     xx, xy, yy = _distortion_jacobian(cameras, seen.x, seen.y)
     # d (x, y) / d point = 1/z [1 0 -x; 0 1 -y]
     focal_x, focal_y = cameras.focal[:, None, 0] * seen.inverse_depth, cameras.focal[:, None, 1] * seen.inverse_depth
@@ -252,9 +252,10 @@ def _equidistant_radial(distortion: jax.Array, r2: jax.Array) -> tuple[jax.Array
 def valid_radius(
     focal: np.ndarray, center: np.ndarray, distortion: np.ndarray, lens: int, size_px: tuple[int, int]
 ) -> float:
-    """Largest undistorted radius at which the lens model is used: before it folds, at most 1.5 x that of the image's corner.
+    """Largest undistorted radius at which the lens model is used.
 
-    `distortion` is as in `Cameras`. Where the distorted radius no longer grows, two rays share a pixel.
+    Before it folds (where the distorted radius no longer grows, two rays share a pixel), and at most 1.5 times the
+    radius of the image's corner. `distortion` is as in `Cameras`.
     """
     radius = np.tan(np.linspace(0.0, np.radians(89.0), 4000))
     distorted = _distorted_radius(distortion, lens, radius)

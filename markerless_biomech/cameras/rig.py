@@ -71,7 +71,7 @@ def rig_from_text(text: str, where: str) -> Rig:
 
 
 def rig_text(rig: Rig) -> str:
-    """The text of a rig.yaml; `rig_from_text(rig_text(rig))` is the identity. Rectification (r, p) is not part of it."""
+    """The text of a rig.yaml; `rig_from_text(rig_text(rig))` is the identity but for r and p."""
     cameras = {
         name: {
             "width": int(camera.width),
@@ -164,7 +164,7 @@ def camera_from_info(name: str, info: Any, pose: tuple[np.ndarray, np.ndarray], 
     binned = (info.binning_x > 1) or (info.binning_y > 1) or info.roi.width not in (0, info.width)
     if binned:
         raise InputError(
-            f"camera '{name}' has camera_info with binning or a region of interest; expected the info of the image that is sent"
+            f"camera '{name}' has camera_info with binning or a region of interest; expected that of the whole image"
         )
     camera = Camera(
         name=name,
