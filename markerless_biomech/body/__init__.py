@@ -1,0 +1,1 @@
+"""The body: base model, kinematics, subject."""

@@ -1,0 +1,210 @@
+"""Whose points: which person of each camera is the subject, and whether left and right are the right way round.
+
+While tracking, the prediction decides. At a cold start the group of people that agrees best across views does.
+NumPy only; C cameras, K keypoints, P people (any number, in any order).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+CONFIDENT = 0.3
+"""Keypoints below this confidence take no part in deciding whose they are."""
+
+FEWEST_KEYPOINTS = 4
+"""A person with fewer confident keypoints in a view is not used there."""
+
+CONSISTENT = 9.0
+"""Mean square, in standard deviations, up to which a limb agrees with its prediction."""
+
+CAP = 50.0
+"""Squares are clipped here, so that one wild point decides nothing."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Where the subject's keypoints are expected."""
+
+    image_px: np.ndarray
+    """(C, K, 2)"""
+    valid: np.ndarray
+    """(C, K)"""
+    std_px: np.ndarray
+    """(C,) standard deviation of a keypoint about its prediction."""
+
+
+def nearest_person(people: np.ndarray, camera: int, prediction: Prediction, gate: float) -> int:
+    """Index of the person (P, K, 3) whose median distance from the prediction is least; -1 if none is within the gate."""
+    if not len(people):
+        return -1
+    usable = (people[..., 2] >= CONFIDENT) & prediction.valid[camera]
+    distance = np.linalg.norm(people[..., :2] - prediction.image_px[camera], axis=-1)
+    enough = usable.sum(1) >= FEWEST_KEYPOINTS
+    median = np.array([np.median(d[u]) if ok else np.inf for d, u, ok in zip(distance, usable, enough, strict=True)])
+    best = int(np.argmin(median))
+    return best if median[best] < gate * prediction.std_px[camera] else -1
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Keypoints after the test of left against right."""
+
+    image_px: np.ndarray
+    """(C, K, 2)"""
+    weight: np.ndarray
+    """(C, K)"""
+    mirrored: int
+    """Points whose side was exchanged."""
+    ambiguous: int
+    """Points that lost their weight."""
+
+
+def right_way_round(
+    image_px: np.ndarray, weight: np.ndarray, prediction: Prediction, partners: np.ndarray, limbs: np.ndarray
+) -> Sides:
+    """Test each limb pair (L, K masks) of each camera as given and mirrored against the prediction.
+
+    Clearly better mirrored: exchanged. Bad as given and not clearly better mirrored: no weight.
+    """
+    seen = ((weight > 0) & prediction.valid)[:, None, :] & limbs
+    count = np.maximum(seen.sum(-1), 1)
+    given = _mean_square(image_px, prediction.image_px, prediction.std_px, seen, count)
+    mirrored = _mean_square(image_px, prediction.image_px[:, partners], prediction.std_px, seen, count)
+    swap = (given > CONSISTENT) & (mirrored < CONSISTENT) & (mirrored < given / 4.0) & (count > 1)
+    drop = (given > CONSISTENT) & ~swap & (mirrored < given)
+    swapped = (swap[..., None] & limbs).any(1)
+    dropped = (drop[..., None] & limbs).any(1)
+    image_px = np.where(swapped[..., None], image_px[:, partners], image_px)
+    weight = np.where(swapped, weight[:, partners], weight)
+    mirrored_points, lost_points = int((swapped & (weight > 0)).sum()), int((dropped & (weight > 0)).sum())
+    return Sides(image_px, np.where(dropped, 0.0, weight), mirrored_points, lost_points)
+
+
+def _mean_square(
+    image_px: np.ndarray, expected_px: np.ndarray, std_px: np.ndarray, seen: np.ndarray, count: np.ndarray
+) -> np.ndarray:
+    """(C, L) mean clipped square of the standardised distance over the seen points of each limb pair."""
+    square = np.sum((image_px - expected_px) ** 2, -1) / (2.0 * std_px[:, None] ** 2)
+    return np.where(seen, np.minimum(square, CAP)[:, None, :], 0.0).sum(-1) / count
+
+
+@dataclass(frozen=True)
+class Rays:
+    """One line of sight per keypoint, of one person in one camera."""
+
+    camera: int
+    person: int
+    origin_m: np.ndarray
+    """(3,)"""
+    direction: np.ndarray
+    """(K, 3) unit vectors in world."""
+    confidence: np.ndarray
+    """(K,)"""
+
+
+@dataclass(frozen=True)
+class Group:
+    """One person seen in several views."""
+
+    person_of_camera: dict[int, int]
+    points_m: np.ndarray
+    """(K, 3)"""
+    known: np.ndarray
+    """(K,) seen in at least two views that agree."""
+    spread_m: float
+    """Median distance of the lines of sight from the points."""
+
+
+def triangulate(rays: list[Rays], tolerance_m: float = 0.1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points nearest to the lines of sight, robustly: (K, 3) m, known (K,), distances (len(rays), K) m.
+
+    Minimises sum w |(I - d d')(x - o)|^2 by reweighting with Cauchy's loss.
+    """
+    origins = np.stack([ray.origin_m for ray in rays])[:, None]
+    directions = np.stack([ray.direction for ray in rays])
+    confidence = np.stack([ray.confidence for ray in rays])
+    planes = np.eye(3) - directions[..., :, None] * directions[..., None, :]
+    weight = np.where(confidence >= CONFIDENT, confidence, 0.0)
+    distances = np.zeros_like(weight)
+    for _ in range(6):
+        robust = weight / (1.0 + (distances / tolerance_m) ** 2)
+        normal = np.einsum("rk,rkij->kij", robust, planes) + 1e-9 * np.eye(3)
+        moment = np.einsum("rk,rkij,rkj->ki", robust, planes, np.broadcast_to(origins, directions.shape))
+        points = np.linalg.solve(normal, moment[..., None])[..., 0]
+        offset = points - origins
+        along = np.sum(offset * directions, -1)
+        distances = np.linalg.norm(offset - along[..., None] * directions, axis=-1)
+        distances = np.where(along > 0.05, distances, 10.0)
+    known = ((distances < 2.0 * tolerance_m) & (weight > 0)).sum(0) >= 2
+    return points, known, distances
+
+
+def best_group(candidates: list[Rays], tolerance_m: float = 0.1, volume_m: tuple[float, ...] = ()) -> Group | None:
+    """The group of detections, at most one a camera, that agrees best across views and lies inside the volume.
+
+    Every pair of views that agrees is grown by the views that agree with it; most views, then most keypoints, then
+    least spread wins.
+    """
+    groups: list[Group] = []
+    taken: set[tuple[int, int]] = set()
+    pairs = []
+    for a, b in combinations(candidates, 2):
+        if a.camera != b.camera:
+            pairs.append((_disagreement([a, b], tolerance_m), a, b))
+    for disagreement, a, b in sorted(pairs, key=lambda pair: pair[0]):
+        if disagreement > tolerance_m:
+            break
+        if {(a.camera, a.person), (b.camera, b.person)} <= taken:
+            continue
+        group = _grown([a, b], candidates, tolerance_m)
+        if group is not None:
+            taken |= set(group.person_of_camera.items())
+            if _inside(group, volume_m):
+                groups.append(group)
+    return max(groups, key=lambda g: (len(g.person_of_camera), g.known.sum(), -g.spread_m), default=None)
+
+
+def _disagreement(rays: list[Rays], tolerance_m: float) -> float:
+    """Median distance (m) between lines of sight of the same keypoints; infinite when too few are common."""
+    _, _, distances = triangulate(rays, tolerance_m)
+    common = np.all([ray.confidence >= CONFIDENT for ray in rays], axis=0)
+    return float(np.median(distances.max(0)[common])) if common.sum() >= FEWEST_KEYPOINTS else np.inf
+
+
+def _grown(seed: list[Rays], candidates: list[Rays], tolerance_m: float) -> Group | None:
+    """Add to a pair of views, nearest first, one person of each other camera that agrees with it."""
+    members = list(seed)
+    while True:
+        points, known, distances = triangulate(members, tolerance_m)
+        others = [c for c in candidates if c.camera not in {m.camera for m in members}]
+        scored = [(_distance_to(c, points, known), i) for i, c in enumerate(others)]
+        best, index = min(scored, default=(np.inf, -1))
+        if best > tolerance_m:
+            break
+        members.append(others[index])
+    if known.sum() < FEWEST_KEYPOINTS:
+        return None
+    seen = np.stack([m.confidence >= CONFIDENT for m in members]) & known
+    return Group({m.camera: m.person for m in members}, points, known, float(np.median(distances[seen])))
+
+
+def _distance_to(ray: Rays, points_m: np.ndarray, known: np.ndarray) -> float:
+    """Median distance (m) of a view's lines of sight from triangulated points."""
+    usable = known & (ray.confidence >= CONFIDENT)
+    if usable.sum() < FEWEST_KEYPOINTS:
+        return np.inf
+    offset = points_m[usable] - ray.origin_m
+    direction = ray.direction[usable]
+    return float(np.median(np.linalg.norm(offset - np.sum(offset * direction, -1, keepdims=True) * direction, axis=-1)))
+
+
+def _inside(group: Group, volume_m: tuple[float, ...]) -> bool:
+    """Whether the middle of the person is inside xmin, xmax, ymin, ymax, zmin, zmax."""
+    if not volume_m:
+        return True
+    middle = np.median(group.points_m[group.known], axis=0)
+    low, high = np.array(volume_m[::2]), np.array(volume_m[1::2])
+    return bool(np.all((middle >= low) & (middle <= high)))

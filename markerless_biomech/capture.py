@@ -1,0 +1,46 @@
+"""The whole live path without ROS: camera frames in, in order of arrival, motion estimates out.
+
+The node's worker thread and `replay` drive the same object, so that a recording behaves as the capture did.
+"""
+
+from __future__ import annotations
+
+from .body.subject import Subject
+from .cameras.frame_sets import FrameSet, FrameSetAssembler
+from .estimator import MotionEstimator
+from .keypoints import KeypointFrame, KeypointSet
+from .results import MotionEstimate
+from .settings import EstimatorSettings
+
+
+class Capture:
+    """Assembles frame sets and fits them; its output is a pure function of the calls and their arguments."""
+
+    def __init__(self, settings: EstimatorSettings, keypoint_set: KeypointSet, subject: Subject):
+        self.assembler = FrameSetAssembler(
+            settings.cameras,
+            tolerance_s=settings.frame_set_tolerance_s,
+            deadline_s=settings.frame_set_deadline_s,
+            offsets_s=dict(zip(settings.cameras, settings.camera_time_offsets_s, strict=False)),
+            replay_mode=settings.replay_mode,
+        )
+        self.estimator = MotionEstimator(settings.cameras, keypoint_set, subject, settings)
+
+    def push(self, frame: KeypointFrame) -> list[MotionEstimate]:
+        """Take one camera's frame; returns an estimate for each frame set that it completes."""
+        return [self._estimate(frame_set) for frame_set in self.assembler.push(frame)]
+
+    def poll(self, now_ns: int) -> list[MotionEstimate]:
+        """Close the frame sets whose deadline has passed."""
+        return [self._estimate(frame_set) for frame_set in self.assembler.poll(now_ns)]
+
+    def flush(self) -> list[MotionEstimate]:
+        """Close what is open, at the end of a recording."""
+        return [self._estimate(frame_set) for frame_set in self.assembler.flush()]
+
+    def next_deadline_ns(self) -> int | None:
+        """When `poll` has something to do; None while nothing is open."""
+        return self.assembler.next_deadline_ns()
+
+    def _estimate(self, frame_set: FrameSet) -> MotionEstimate:
+        return self.estimator.update(frame_set, reset=frame_set.jumped)

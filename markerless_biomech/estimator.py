@@ -1,0 +1,439 @@
+"""READ FIRST. The live estimator: one frame set in, the body's motion out.
+
+`update` reads like the method: predict where the subject will be, find their points in every image, refit the window,
+report. What it holds is a value (`Window`) that the compiled programs of `fitting/` take and return; this file decides
+only whose points count and what state the track is in. No ROS, no clock: the output is a function of the frame sets.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from .body.model import body_parameters
+from .body.subject import Subject
+from .cameras.association import (
+    CONFIDENT,
+    FEWEST_KEYPOINTS,
+    Group,
+    Prediction,
+    Rays,
+    best_group,
+    nearest_person,
+    right_way_round,
+)
+from .cameras.frame_sets import FrameSet
+from .cameras.calibrated_camera import Rig
+from .cameras.rig import camera_arrays
+from .errors import InputError
+from .fitting import priors
+from .fitting.cold_start import START_POSTURES, placed, rigidity
+from .fitting.programs import PEOPLE, Programs, compile_programs
+from .fitting.residuals import Observations
+from .fitting.trajectory import LiveFit, Window
+from .keypoints import KeypointFrame, KeypointSet
+from .results import BodyEstimate, FitReport, MotionEstimate, Tracking
+from .settings import EstimatorSettings
+
+FEWEST_VIEWS = 2
+"""Views without which the state is predicted."""
+
+AGREEING_AT_START = 0.5
+"""Share of the points that must agree with the model for a cold start to be taken."""
+
+WORST_RESIDUAL_M = 0.10
+"""A mean residual above this, as a length at the person, for as long as `coast_s`, is not the subject any more."""
+
+DRIFT_M_S2 = 3.0
+"""Acceleration (m/s^2) that widens the gate while nothing is seen."""
+
+
+def enable_compile_cache() -> Path:
+    """Keep compiled programs on disk (XDG_CACHE_HOME/markerless_biomech/jax), so that the next start takes seconds."""
+    root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    folder = root / "markerless_biomech" / "jax"
+    folder.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    return folder
+
+
+def choose_device(setting: str) -> jax.Device:
+    """The device for `auto`, `cpu` or `gpu`. Raises InputError when a GPU is asked for and JAX sees none."""
+    if setting == "cpu":
+        return jax.devices("cpu")[0]
+    try:
+        return jax.devices("gpu")[0]
+    except RuntimeError:
+        if setting == "gpu":
+            raise InputError("setting device is 'gpu', but JAX sees no GPU; install jax[cuda12] or use 'auto'") from None
+        return jax.devices("cpu")[0]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A frame set of the window that has no settled result yet."""
+
+    stamp_ns: int
+    tracking: Tracking
+    seen: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """The subject's points in every image."""
+
+    image_px: np.ndarray
+    weight: np.ndarray
+    delay_s: np.ndarray
+    confident: np.ndarray
+    """(C, K) points of the subject that the detector was sure of."""
+    mirrored: int = 0
+
+    @property
+    def views(self) -> np.ndarray:
+        """(C,) cameras with enough points."""
+        return (self.weight > 0).sum(1) >= FEWEST_KEYPOINTS
+
+    def blind(self) -> _Sighting:
+        """The same, with nothing seen."""
+        return replace(self, weight=np.zeros_like(self.weight))
+
+
+class MotionEstimator:
+    """Sliding-window fit of one subject to the images of C cameras."""
+
+    def __init__(
+        self, camera_names: tuple[str, ...], keypoint_set: KeypointSet, subject: Subject, settings: EstimatorSettings
+    ):
+        if len(camera_names) < FEWEST_VIEWS:
+            raise InputError(f"setting cameras names {len(camera_names)}; expected at least {FEWEST_VIEWS}")
+        # read-only after construction
+        self.camera_names = tuple(camera_names)
+        self.keypoint_set = keypoint_set
+        self.settings = settings
+        self._device = choose_device(settings.device)
+        self._limbs = _limb_masks(keypoint_set)
+        self._rigidity = rigidity(keypoint_set)
+        self._index = {name: index for index, name in enumerate(self.camera_names)}
+        self._programs: Programs | None = None
+        # values that may be exchanged between two frame sets
+        self.subject = subject
+        self._parameters = self._put(body_parameters(subject, keypoint_set))
+        self._rig: Rig | None = None
+        self._rectified: dict[str, bool] = {}
+        self._cameras = self._put(camera_arrays(Rig(cameras={}), self.camera_names))
+        self._camera_centres = np.zeros((len(self.camera_names), 3))
+        self.calibration_version = 1
+        # the track
+        self.tracking = Tracking.LOST
+        self._window: Window | None = None
+        self._factor = None
+        self._stamp_ns = 0
+        self._unseen_s = 0.0
+        self._bad_s = 0.0
+        self._unsettled: deque[_Frame] = deque()
+
+    # ---------------------------------------------------------------- what may change
+
+    @property
+    def rig(self) -> Rig | None:
+        """The calibration in use."""
+        return self._rig
+
+    def set_rig(self, rig: Rig) -> None:
+        """Use another calibration from the next frame set on; nothing compiles."""
+        self._rig = rig
+        self._take_cameras()
+
+    def set_subject(self, subject: Subject) -> None:
+        """Use another subject from the next frame set on; nothing compiles."""
+        self.subject = subject
+        self._parameters = self._put(body_parameters(subject, self.keypoint_set))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the track; the next frame set starts cold."""
+        self.tracking = Tracking.LOST
+        self._window, self._factor = None, None
+        self._unsettled.clear()
+        self._unseen_s = self._bad_s = 0.0
+
+    reacquire = reset
+
+    def compile(self) -> None:
+        """Compile every program and run each once; takes seconds with a warm cache."""
+        if self._programs is None:
+            settings = self.settings
+            self._programs = compile_programs(
+                self._parameters, self._cameras, settings.window_frames, settings.iterations, self._device
+            )
+
+    # ---------------------------------------------------------------- the method
+
+    def update(self, frame_set: FrameSet, reset: bool = False) -> MotionEstimate:
+        """Add one frame set, refit the window, and return the live and the settled states."""
+        self.compile()
+        if reset:
+            self.reset()
+        self._follow_rectification(frame_set)
+        hop_s = (frame_set.stamp_ns - self._stamp_ns) * 1e-9
+        if self._window is not None and not 0.0 < hop_s <= max(self.settings.coast_s, 0.1):
+            self.reset()
+        if self._window is None:
+            estimate = self._cold_start(frame_set)
+        else:
+            estimate = self._track(frame_set, hop_s)
+        self._stamp_ns = frame_set.stamp_ns
+        return replace(estimate, reset=reset)
+
+    def _track(self, frame_set: FrameSet, hop_s: float) -> MotionEstimate:
+        """Predict, find the subject in every image, fit, judge."""
+        sighting = self._find_subject(frame_set, hop_s)
+        seen = int(sighting.views.sum()) >= FEWEST_VIEWS
+        if not seen:
+            sighting = sighting.blind()
+            self._unseen_s += hop_s
+            if self._unseen_s > self.settings.coast_s:
+                return self._lost(frame_set, f"fewer than {FEWEST_VIEWS} cameras saw the subject for {self._unseen_s:.2f} s")
+        else:
+            self._unseen_s = 0.0
+        fit = self._fit(sighting, hop_s)
+        if not np.isfinite(np.asarray(fit.qpos)).all():
+            return self._lost(frame_set, "the fit diverged")
+        if self._drifted(fit, hop_s):
+            return self._lost(frame_set, f"the model is {WORST_RESIDUAL_M * 100:.0f} cm off the images: not the subject")
+        self.tracking = Tracking.TRACKED if seen else Tracking.COASTING
+        return self._estimate(frame_set, sighting, fit)
+
+    def _fit(self, sighting: _Sighting, hop_s: float) -> LiveFit:
+        """Move the window by one frame."""
+        assert self._programs is not None
+        observed = Observations(
+            sighting.image_px.astype(np.float32),
+            sighting.weight.astype(np.float32),
+            sighting.delay_s.astype(np.float32),
+        )
+        self._window, self._factor, fit = self._programs.advance(
+            self._window, self._parameters, self._cameras, observed, np.float32(hop_s)
+        )
+        return fit
+
+    def _find_subject(self, frame_set: FrameSet, hop_s: float) -> _Sighting:
+        """The nearest person to the prediction in every image, left and right tested."""
+        assert self._programs is not None and self._window is not None
+        expected = self._programs.expect(self._window, self._parameters, self._cameras, np.float32(hop_s))
+        noise_m = np.asarray(self._window.noise_m)
+        drift_m = 0.02 + 0.5 * DRIFT_M_S2 * (hop_s + self._unseen_s) ** 2
+        std_px = np.asarray(expected.pixels_per_metre) * np.sqrt(noise_m**2 + drift_m**2)
+        prediction = Prediction(np.asarray(expected.image_px), np.asarray(expected.valid), std_px)
+        chosen = {
+            name: nearest_person(frame.points, self._index[name], prediction, self.settings.association_gate)
+            for name, frame in frame_set.frames.items()
+        }
+        sighting = self._sighting(frame_set, chosen)
+        sides = right_way_round(
+            sighting.image_px, sighting.weight, prediction, self.keypoint_set.partners, self._limbs
+        )
+        return replace(sighting, image_px=sides.image_px, weight=sides.weight, mirrored=sides.mirrored)
+
+    def _sighting(self, frame_set: FrameSet, person_of_camera: dict[str, int]) -> _Sighting:
+        """Gather the chosen person of each camera; weight = confidence^2 x the keypoint's own."""
+        cameras, keypoints = len(self.camera_names), len(self.keypoint_set)
+        points = np.zeros((cameras, keypoints, 3), np.float32)
+        delay_s = np.zeros(cameras, np.float32)
+        for name, person in person_of_camera.items():
+            if person >= 0:
+                frame = frame_set.frames[name]
+                points[self._index[name]] = frame.points[person]
+                delay_s[self._index[name]] = self._delay_s(frame, frame_set.stamp_ns)
+        confidence = np.clip(points[..., 2], 0.0, 1.0)
+        weight = confidence**2 * self.keypoint_set.weights
+        return _Sighting(points[..., :2], weight, delay_s, (confidence >= CONFIDENT) & (self.keypoint_set.weights > 0))
+
+    def _delay_s(self, frame: KeypointFrame, stamp_ns: int) -> float:
+        """The camera's own mid-exposure after the frame set's stamp."""
+        offsets = self.settings.camera_time_offsets_s
+        offset_s = offsets[self._index[frame.camera]] if offsets else 0.0
+        return (frame.stamp_ns - stamp_ns) * 1e-9 + offset_s
+
+    def _drifted(self, fit: LiveFit, hop_s: float) -> bool:
+        """Whether the images have disagreed with the model for too long."""
+        used = np.asarray(fit.summary.used)
+        if used.any():
+            assert self._window is not None
+            noise = np.median(np.asarray(self._window.noise_m)[used.any(1)])
+            self._bad_s = self._bad_s + hop_s if noise > 0.6 * WORST_RESIDUAL_M else 0.0
+        return self._bad_s > self.settings.coast_s
+
+    # ---------------------------------------------------------------- cold start
+
+    def _cold_start(self, frame_set: FrameSet) -> MotionEstimate:
+        """Group detections across views, place the trunk, fit one frame from several postures."""
+        assert self._programs is not None
+        group = self._group(frame_set)
+        if group is None:
+            return self._still_lost(frame_set, f"no person that {FEWEST_VIEWS} cameras agree on")
+        person_of_camera = {self.camera_names[camera]: person for camera, person in group.person_of_camera.items()}
+        sighting = self._sighting(frame_set, person_of_camera)
+        weights = self._rigidity * group.known
+        if weights.sum() < 0.5:
+            return self._still_lost(frame_set, "too few points of the trunk in two views")
+        starts = np.stack(START_POSTURES)
+        sites_m = np.asarray(self._programs.neutral_sites(self._parameters, starts))
+        starts = np.stack([placed(q, s, group.points_m, weights) for q, s in zip(starts, sites_m, strict=True)])
+        noise_m = np.full(len(self.camera_names), priors.DETECTOR_NOISE_M, np.float32)
+        observed = Observations(sighting.image_px, sighting.weight.astype(np.float32), sighting.delay_s)
+        pose = self._programs.fit_pose(self._parameters, self._cameras, starts.astype(np.float32), observed, noise_m)
+        agreeing = float(pose.agreeing)
+        if not agreeing >= AGREEING_AT_START:
+            return self._still_lost(frame_set, f"the model meets {agreeing:.0%} of the points; expected {AGREEING_AT_START:.0%}")
+        self._window = self._programs.start(pose.qpos, noise_m)
+        self._unseen_s = self._bad_s = 0.0
+        fit = self._fit(sighting, 1.0 / priors.REFERENCE_RATE_HZ)
+        if not np.isfinite(np.asarray(fit.qpos)).all():
+            return self._lost(frame_set, "the fit diverged")
+        self.tracking = Tracking.TRACKED
+        return self._estimate(frame_set, sighting, fit)
+
+    def _group(self, frame_set: FrameSet) -> Group | None:
+        """The people of all cameras as lines of sight, and the group that agrees best."""
+        assert self._programs is not None
+        cameras, keypoints = len(self.camera_names), len(self.keypoint_set)
+        padded = np.zeros((PEOPLE, cameras, keypoints, 3), np.float32)
+        people: list[tuple[int, int, int]] = []
+        for name, frame in frame_set.frames.items():
+            ranked = np.argsort(-frame.points[..., 2].sum(-1), kind="stable")[:PEOPLE]
+            for slot, person in enumerate(ranked):
+                padded[slot, self._index[name]] = frame.points[person]
+                people.append((self._index[name], slot, int(person)))
+        normalised, reached = map(np.asarray, self._programs.undistort(self._cameras, padded[..., :2]))
+        directions = np.concatenate([normalised, np.ones_like(normalised[..., :1])], -1)
+        directions = np.einsum("cji,pckj->pcki", np.asarray(self._cameras.rotation), directions)
+        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+        usable = self.keypoint_set.weights > 0
+        rays = [
+            Rays(c, person, self._camera_centres[c], directions[slot, c], padded[slot, c, :, 2] * reached[slot, c] * usable)
+            for c, slot, person in people
+        ]
+        return best_group(rays, volume_m=self.settings.capture_volume_m)
+
+    # ---------------------------------------------------------------- results
+
+    def _estimate(self, frame_set: FrameSet, sighting: _Sighting, fit: LiveFit) -> MotionEstimate:
+        """The live result now, and the settled ones that became old enough."""
+        seen = (sighting.weight > 0).any(0)
+        live = BodyEstimate(
+            stamp_ns=frame_set.stamp_ns,
+            settled=False,
+            tracking=self.tracking,
+            qpos=np.asarray(fit.qpos),
+            qvel=np.asarray(fit.qvel),
+            covariance=np.asarray(fit.covariance),
+            sites_m=np.asarray(fit.sites_m),
+            sites_std_m=np.asarray(fit.sites_std_m),
+            site_seen=seen,
+        )
+        self._unsettled.append(_Frame(frame_set.stamp_ns, self.tracking, seen))
+        due_ns = frame_set.stamp_ns - round(self.settings.lag_s * 1e9)
+        return MotionEstimate(live, self._settle(due_ns), self._report(frame_set, sighting, fit))
+
+    def _settle(self, due_ns: int | None) -> tuple[BodyEstimate, ...]:
+        """Settled states of the frames up to `due_ns` (None: all), and of those about to leave the window."""
+        results = []
+        frames = self.settings.window_frames
+        while self._unsettled:
+            index = frames - len(self._unsettled)
+            if due_ns is not None and self._unsettled[0].stamp_ns > due_ns and index > 1:
+                break
+            results.append(self._settled(self._unsettled.popleft(), index))
+        return tuple(results)
+
+    def _settled(self, frame: _Frame, index: int) -> BodyEstimate:
+        """State of the window's frame `index`. Its arrays are still being computed when this returns."""
+        assert self._programs is not None
+        qpos, qvel, covariance, sites_m, sites_std_m = self._programs.settle(
+            self._window, self._factor, self._parameters, np.int32(index)
+        )
+        return BodyEstimate(
+            frame.stamp_ns, True, frame.tracking, qpos, qvel, covariance, sites_m, sites_std_m, frame.seen
+        )  # type: ignore[arg-type]
+
+    def _report(self, frame_set: FrameSet, sighting: _Sighting, fit: LiveFit) -> FitReport:
+        """Figures of the newest frame."""
+        used = np.asarray(fit.summary.used)
+        residual_px = np.asarray(fit.summary.residual_px)
+        count = used.sum(1)
+        confident = sighting.confident.sum(1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            per_camera = np.where(used, residual_px, 0.0).sum(1) / count
+            share = np.where(confident > 0, np.minimum(count / confident, 1.0), 0.0)
+        return FitReport(
+            stamp_ns=frame_set.stamp_ns,
+            result="OK" if self.tracking == Tracking.TRACKED else "predicted: fewer than 2 usable views",
+            cameras_used=tuple(name for name, n in zip(self.camera_names, count, strict=True) if n),
+            keypoints_used=int(count.sum()),
+            keypoints_rejected=int(np.maximum(confident - count, 0).sum()),
+            keypoints_mirrored=sighting.mirrored,
+            iterations=self.settings.iterations,
+            cost={name: float(value) for name, value in fit.cost.items()},
+            residual_px=float(residual_px[used].mean()) if used.any() else float("nan"),
+            camera_residual_px=per_camera,
+            camera_share=share,
+        )
+
+    def _lost(self, frame_set: FrameSet, reason: str) -> MotionEstimate:
+        """The track ends here: what can still be settled is, then one estimate says LOST."""
+        settled = self._settle(None) if reason != "the fit diverged" else ()
+        assert self._window is not None
+        window, keypoints = self._window, len(self.keypoint_set)
+        self.reset()
+        last = np.nan_to_num(np.asarray(window.qpos)[0 if reason == "the fit diverged" else -1])
+        gone = BodyEstimate(
+            stamp_ns=frame_set.stamp_ns,
+            settled=False,
+            tracking=Tracking.LOST,
+            qpos=last,
+            qvel=np.zeros(40, np.float32),
+            covariance=np.zeros((40, 40), np.float32),
+            sites_m=np.zeros((keypoints, 3), np.float32),
+            sites_std_m=np.zeros(keypoints, np.float32),
+            site_seen=np.zeros(keypoints, bool),
+        )
+        return MotionEstimate(gone, settled, FitReport(frame_set.stamp_ns, f"LOST: {reason}"))
+
+    def _still_lost(self, frame_set: FrameSet, reason: str) -> MotionEstimate:
+        return MotionEstimate(None, (), FitReport(frame_set.stamp_ns, f"LOST: {reason}"))
+
+    # ---------------------------------------------------------------- data on the device
+
+    def _follow_rectification(self, frame_set: FrameSet) -> None:
+        """A camera whose detector changes between raw and rectified images gets other lens data."""
+        now = {name: frame.rectified for name, frame in frame_set.frames.items()}
+        if any(self._rectified.get(name, False) != value for name, value in now.items()):
+            self._rectified |= now
+            self._take_cameras()
+
+    def _take_cameras(self) -> None:
+        arrays = camera_arrays(self._rig or Rig(cameras={}), self.camera_names, self._rectified)
+        rotation, translation = np.asarray(arrays.rotation), np.asarray(arrays.translation)
+        self._camera_centres = -np.einsum("cji,cj->ci", rotation, translation)
+        self._cameras = self._put(arrays)
+
+    def _put(self, tree):
+        return jax.device_put(tree, self._device)
+
+
+def _limb_masks(keypoint_set: KeypointSet) -> np.ndarray:
+    """(2, K): points of both arms, of both legs, that have a partner on the other side."""
+    segments = [body.rsplit("_", 1)[0] for body in keypoint_set.bodies]
+    paired = keypoint_set.partners != np.arange(len(keypoint_set))
+    arms = np.isin(segments, ["humerus", "ulna", "radius", "hand"])
+    legs = np.isin(segments, ["femur", "tibia", "talus", "calcn", "toes"])
+    return np.stack([arms & paired, legs & paired])

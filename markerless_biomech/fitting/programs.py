@@ -1,0 +1,96 @@
+"""The live estimator's compiled programs: each is lowered once for fixed shapes, so that a wrong shape raises an error
+instead of compiling again in the middle of a capture. Everything that may change (subject, cameras, lens) is data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ..body.model import BodyParameters, sites, sites_with_jacobian
+from ..cameras.camera import Cameras, project, undistort
+from .cold_start import START_POSTURES, PoseFit, fit_pose
+from .residuals import Observations, pixels_per_metre
+from .smoother import Factor
+from .trajectory import LiveFit, Window, advance, predict, settled_state, start_window
+
+PEOPLE = 8
+"""People of one camera that a cold start considers."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Expectation:
+    """Where the subject is expected in every image."""
+
+    image_px: jax.Array
+    """(C, K, 2)"""
+    valid: jax.Array
+    """(C, K)"""
+    pixels_per_metre: jax.Array
+    """(C,)"""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Compiled for one number of cameras, keypoints and frames."""
+
+    start: Callable[[jax.Array, jax.Array], Window]
+    """(qpos, noise_m) -> window"""
+    expect: Callable[[Window, BodyParameters, Cameras, jax.Array], Expectation]
+    """(window, parameters, cameras, hop_s)"""
+    advance: Callable[..., tuple[Window, Factor, LiveFit]]
+    """(window, parameters, cameras, observations, hop_s)"""
+    settle: Callable[..., tuple[jax.Array, ...]]
+    """(window, factor, parameters, index) -> qpos, qvel, covariance, sites, their std"""
+    undistort: Callable[[Cameras, jax.Array], tuple[jax.Array, jax.Array]]
+    """(cameras, (PEOPLE, C, K, 2) px) -> normalised coordinates, reached"""
+    neutral_sites: Callable[[BodyParameters, jax.Array], jax.Array]
+    """(parameters, (S, 41)) -> (S, K, 3)"""
+    fit_pose: Callable[..., PoseFit]
+    """(parameters, cameras, starts, observations, noise_m)"""
+
+
+def expect(window: Window, parameters: BodyParameters, cameras: Cameras, hop_s: jax.Array) -> Expectation:
+    """Project the pose that the window's velocity leads to."""
+    qpos = predict(window, hop_s)
+    image_px, valid = project(cameras, sites(parameters, qpos))
+    return Expectation(image_px, valid, pixels_per_metre(cameras, qpos))
+
+
+def compile_programs(
+    parameters: BodyParameters, cameras: Cameras, frames: int, iterations: int, device: jax.Device
+) -> Programs:
+    """Compile for the shapes of `parameters` (K keypoints) and `cameras` (C); on `device`."""
+
+    def shaped(tree: Any) -> Any:
+        sharding = jax.sharding.SingleDeviceSharding(device)
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x), sharding=sharding), tree)
+
+    def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
+        return jax.jit(function).lower(*shaped(arguments)).compile()
+
+    keypoints, count = parameters.site_pos.shape[0], cameras.focal.shape[0]
+    qpos, noise, scalar = jnp.zeros(41), jnp.zeros(count), jnp.zeros(())
+    begin = partial(start_window, keypoints=keypoints, frames=frames, hop_s=1.0 / 60.0)
+    window = jax.eval_shape(begin, qpos, noise)
+    observed = Observations(
+        jnp.zeros((count, keypoints, 2)), jnp.zeros((count, keypoints)), jnp.zeros(count)
+    )
+    moving = partial(advance, iterations=iterations)
+    _, factor, _ = jax.eval_shape(moving, window, parameters, cameras, observed, scalar)
+    starts = jnp.zeros((len(START_POSTURES), 41))
+    return Programs(
+        start=compiled(begin, qpos, noise),
+        expect=compiled(expect, window, parameters, cameras, scalar),
+        advance=compiled(moving, window, parameters, cameras, observed, scalar),
+        settle=compiled(settled_state, window, factor, parameters, jnp.zeros((), jnp.int32)),
+        undistort=compiled(undistort, cameras, jnp.zeros((PEOPLE, count, keypoints, 2))),
+        neutral_sites=compiled(sites, parameters, starts),
+        fit_pose=compiled(fit_pose, parameters, cameras, starts, observed, noise),
+    )

@@ -1,0 +1,102 @@
+"""The banded solve: a trajectory whose neighbouring triples of frames are coupled.
+
+Frames are eliminated oldest first. Eliminating one leaves a dense Gaussian on the two that follow, so one function
+serves the factorisation of the window and the prior of what leaves it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import solve_triangular
+
+Q = 40
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Gaussian:
+    """Information on two neighbouring frames: gradient . step + step' information step / 2."""
+
+    information: jax.Array
+    """(80, 80)"""
+    gradient: jax.Array
+    """(80,)"""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Band:
+    """The quadratic of a trajectory in its frames' tangent steps; index t of a coupling belongs to frames t, t+1, t+2."""
+
+    information: jax.Array
+    """(T, 40, 40) of each frame alone."""
+    gradient: jax.Array
+    """(T, 40)"""
+    coupling: jax.Array
+    """(T, 3, 3, 40) diagonals of the 40x40 blocks between the three frames."""
+    coupling_gradient: jax.Array
+    """(T, 3, 40)"""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Factor:
+    """One eliminated frame: lower (40, 40) of its own block; ahead (40, 80) and offset (40,) = lower^-1 of the rest."""
+
+    lower: jax.Array
+    ahead: jax.Array
+    offset: jax.Array
+
+
+def eliminate(prior: Gaussian, band_at_t: Band) -> tuple[Gaussian, Factor]:
+    """Eliminate frame t, of which `prior` holds what came before, on frames t and t+1: what is left on t+1 and t+2."""
+    blocks = jax.vmap(jax.vmap(jnp.diag))(band_at_t.coupling)
+    old, cross, new = prior.information[:Q, :Q], prior.information[:Q, Q:], prior.information[Q:, Q:]
+    own = old + band_at_t.information + blocks[0, 0]
+    own = own + jnp.diag(1e-6 * jnp.diag(own))  # float32: keeps what nobody sees positive
+    gradient = prior.gradient[:Q] + band_at_t.gradient + band_at_t.coupling_gradient[0]
+    right = jnp.concatenate([cross + blocks[0, 1], blocks[0, 2], gradient[:, None]], 1)
+    lower = jnp.linalg.cholesky(own)
+    solved = solve_triangular(lower, right, lower=True)
+    ahead, offset = solved[:, : 2 * Q], solved[:, 2 * Q]
+    rest = jnp.block([[new + blocks[1, 1], blocks[1, 2]], [blocks[2, 1], blocks[2, 2]]]) - ahead.T @ ahead
+    rest_gradient = jnp.concatenate([prior.gradient[Q:] + band_at_t.coupling_gradient[1], band_at_t.coupling_gradient[2]])
+    return Gaussian(0.5 * (rest + rest.T), rest_gradient - ahead.T @ offset), Factor(lower, ahead, offset)
+
+
+def factorise(prior: Gaussian, band: Band) -> Factor:
+    """Factors of all T frames, stacked."""
+    return jax.lax.scan(eliminate, prior, band)[1]
+
+
+def solve(factor: Factor) -> jax.Array:
+    """(T, 40) the step that minimises the quadratic, by back-substitution."""
+
+    def back(following: jax.Array, at_t: Factor) -> tuple[jax.Array, jax.Array]:
+        step = -solve_triangular(at_t.lower.T, at_t.offset + at_t.ahead @ following, lower=False)
+        return jnp.concatenate([step, following[:Q]]), step
+
+    return jax.lax.scan(back, jnp.zeros(2 * Q), factor, reverse=True)[1]
+
+
+def newest_covariance(factor: Factor) -> jax.Array:
+    """(40, 40) marginal covariance of the last frame."""
+    inverse = solve_triangular(factor.lower[-1], jnp.eye(Q), lower=True)
+    return inverse.T @ inverse
+
+
+def covariances(factor: Factor) -> jax.Array:
+    """(T, 40, 40) marginal covariance of every frame (the selected inverse, newest to oldest)."""
+
+    def back(joint: jax.Array, at_t: Factor) -> tuple[jax.Array, jax.Array]:
+        inverse = solve_triangular(at_t.lower, jnp.eye(Q), lower=True)
+        regression = -inverse.T @ at_t.ahead
+        cross = regression @ joint
+        own = inverse.T @ inverse + cross @ regression.T
+        following = cross[:, :Q]
+        return jnp.block([[own, following], [following.T, joint[:Q, :Q]]]), own
+
+    return jax.lax.scan(back, jnp.zeros((2 * Q, 2 * Q)), factor, reverse=True)[1]

@@ -1,0 +1,264 @@
+"""The live trajectory: a window of frames, the Gaussian that older frames left behind, and one step of the fit.
+
+`advance` takes in one frame set: the oldest frame is eliminated onto the two that follow, the newest starts where its
+velocity carries it, and Gauss-Newton moves the whole window. Only the newest frames are projected again; older ones
+keep the quadratic they had.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+
+from ..body.model import BodyParameters, difference, integrate, sites_with_jacobian
+from ..cameras.camera import Cameras
+from . import priors
+from .residuals import Observations, ReprojectionSummary, acceleration, joint_limits, posture, reprojection, velocity
+from .smoother import Band, Factor, Gaussian, covariances, eliminate, factorise, newest_covariance, solve
+
+RELINEARISED_FRAMES = 4
+"""The newest frames, projected again in every iteration."""
+
+LARGEST_STEP = 0.5
+"""rad, m: no coordinate moves further in one iteration."""
+
+NOISE_TIME_S = 0.5
+"""Time over which a camera's noise is averaged."""
+
+NOISE_BOUNDS_M = (0.001, 0.08)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Window:
+    """T frames, oldest first. A frame that is not there yet has valid 0, no information and the first frame's pose."""
+
+    qpos: jax.Array
+    """(T, 41)"""
+    hop_s: jax.Array
+    """(T,) time since the frame before."""
+    valid: jax.Array
+    """(T,) 0 or 1."""
+    information: jax.Array
+    """(T, 40, 40) of the images alone, at `anchor`."""
+    gradient: jax.Array
+    """(T, 40) of the images alone, at `anchor`."""
+    anchor: jax.Array
+    """(T, 41) where each frame was projected last."""
+    newest: Observations
+    """Of the newest RELINEARISED_FRAMES frames."""
+    prior: Gaussian
+    """What older frames left on frames 0 and 1."""
+    prior_anchor: jax.Array
+    """(2, 41) where the prior was taken; its Jacobians stay frozen there."""
+    noise_m: jax.Array
+    """(C,) each camera's noise as a length at the person."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class LiveFit:
+    """What the newest frame's result is made of."""
+
+    qpos: jax.Array
+    """(41,)"""
+    qvel: jax.Array
+    """(40,)"""
+    covariance: jax.Array
+    """(40, 40)"""
+    sites_m: jax.Array
+    """(K, 3)"""
+    sites_std_m: jax.Array
+    """(K,)"""
+    summary: ReprojectionSummary
+    """Of the newest frame."""
+    cost: dict[str, jax.Array]
+    """Each term's value over the window."""
+
+
+def start_window(qpos: jax.Array, noise_m: jax.Array, keypoints: int, frames: int, hop_s: float) -> Window:
+    """A window that knows nothing but the pose `qpos` (41,) from which its first frame will start."""
+    count, cameras = RELINEARISED_FRAMES, noise_m.shape[0]
+    return Window(
+        qpos=jnp.tile(qpos, (frames, 1)),
+        hop_s=jnp.full(frames, hop_s),
+        valid=jnp.zeros(frames),
+        information=jnp.zeros((frames, 40, 40)),
+        gradient=jnp.zeros((frames, 40)),
+        anchor=jnp.tile(qpos, (frames, 1)),
+        newest=Observations(
+            jnp.zeros((count, cameras, keypoints, 2)),
+            jnp.zeros((count, cameras, keypoints)),
+            jnp.zeros((count, cameras)),
+        ),
+        prior=Gaussian(jnp.zeros((80, 80)), jnp.zeros(80)),
+        prior_anchor=jnp.tile(qpos, (2, 1)),
+        noise_m=noise_m,
+    )
+
+
+def frame_velocities(window: Window) -> jax.Array:
+    """(T, 40) velocity of each frame: the step that led to it, over its hop; zero before the second frame."""
+    steps = difference(jnp.roll(window.qpos, 1, 0), window.qpos)
+    known = (window.valid * jnp.roll(window.valid, 1)).at[0].set(0.0)
+    rates = steps / window.hop_s[:, None] * known[:, None]
+    return rates.at[0].set(rates[1] * known[1])
+
+
+def predict(window: Window, hop_s: jax.Array) -> jax.Array:
+    """(41,) the newest pose moved on by its velocity for `hop_s`."""
+    return integrate(window.qpos[-1], frame_velocities(window)[-1] * hop_s)
+
+
+def band(window: Window) -> Band:
+    """The quadratic of the whole window at its present poses."""
+    moved = difference(window.anchor, window.qpos)
+    limit_information, limit_gradient, _ = joint_limits(window.qpos)
+    posture_information, posture_gradient, _ = posture(window.qpos, window.hop_s)
+    own = (limit_information + posture_information) * window.valid[:, None] + (1.0 - window.valid[:, None])
+    information = window.information + jax.vmap(jnp.diag)(own)
+    gradient = window.gradient + jnp.einsum("tij,tj->ti", window.information, moved)
+    gradient = gradient + (limit_gradient + posture_gradient) * window.valid[:, None]
+    coupling, coupling_gradient = _couplings(window)
+    return Band(information, gradient, coupling, coupling_gradient)
+
+
+def _couplings(window: Window) -> tuple[jax.Array, jax.Array]:
+    """Acceleration of each triple and velocity of each pair: blocks (T, 3, 3, 40) and gradients (T, 3, 40)."""
+    frames = window.valid.shape[0]
+    pair = window.valid * jnp.roll(window.valid, -1) * (jnp.arange(frames) < frames - 1)
+    triple = pair * jnp.roll(window.valid, -2) * (jnp.arange(frames) < frames - 2)
+    coefficients, weight, residual = acceleration(window.qpos, window.hop_s, triple)
+    blocks = coefficients[:, :, None, None] * coefficients[:, None, :, None] * weight[:, None, None, :]
+    gradient = coefficients[:, :, None] * (weight * residual)[:, None, :]
+    slow, step = velocity(window.qpos, window.hop_s, pair)
+    signs = jnp.array([-1.0, 1.0, 0.0])
+    blocks = blocks + (signs[:, None] * signs[None, :])[None, :, :, None] * slow[:, None, None, :]
+    return blocks, gradient + signs[None, :, None] * (slow * step)[:, None, :]
+
+
+def prior_here(window: Window) -> Gaussian:
+    """The prior of what left the window, moved to the present poses of frames 0 and 1."""
+    moved = difference(window.prior_anchor, window.qpos[:2]).reshape(-1)
+    return Gaussian(window.prior.information, window.prior.gradient + window.prior.information @ moved)
+
+
+def shift(window: Window, hop_s: jax.Array, observed: Observations) -> Window:
+    """Let the oldest frame go, leaving its Gaussian, and take in a frame that starts at its predicted pose."""
+    whole = band(window)
+    oldest = jax.tree.map(lambda x: x[0], whole)
+    left, _ = eliminate(prior_here(window), oldest)
+    left = jax.tree.map(lambda x: x * window.valid[0], left)
+    start = predict(window, hop_s)
+
+    def append(array: jax.Array, new: jax.Array) -> jax.Array:
+        return jnp.concatenate([array[1:], new[None]])
+
+    return replace(
+        window,
+        qpos=append(window.qpos, start),
+        hop_s=append(window.hop_s, hop_s),
+        valid=append(window.valid, jnp.ones(())),
+        information=append(window.information, jnp.zeros((40, 40))),
+        gradient=append(window.gradient, jnp.zeros(40)),
+        anchor=append(window.anchor, start),
+        newest=jax.tree.map(append, window.newest, observed),
+        prior=left,
+        prior_anchor=window.qpos[1:3],
+    )
+
+
+def project_newest(
+    window: Window, parameters: BodyParameters, cameras: Cameras
+) -> tuple[Window, ReprojectionSummary, jax.Array]:
+    """Project the newest frames again where they are now; their quadratics replace the old ones."""
+    count = RELINEARISED_FRAMES
+    poses = window.qpos[-count:]
+    quadratic, summary = reprojection(
+        parameters, cameras, poses, frame_velocities(window)[-count:], window.newest, window.noise_m
+    )
+    window = replace(
+        window,
+        information=window.information.at[-count:].set(quadratic.information),
+        gradient=window.gradient.at[-count:].set(quadratic.gradient),
+        anchor=window.anchor.at[-count:].set(poses),
+    )
+    return window, summary, quadratic.cost
+
+
+def iterate(window: Window, parameters: BodyParameters, cameras: Cameras) -> tuple[Window, Factor]:
+    """One Gauss-Newton iteration over the window."""
+    window, _, _ = project_newest(window, parameters, cameras)
+    factor = factorise(prior_here(window), band(window))
+    step = jnp.clip(solve(factor), -LARGEST_STEP, LARGEST_STEP) * window.valid[:, None]
+    return replace(window, qpos=integrate(window.qpos, step)), factor
+
+
+def advance(
+    window: Window,
+    parameters: BodyParameters,
+    cameras: Cameras,
+    observed: Observations,
+    hop_s: jax.Array,
+    iterations: int,
+) -> tuple[Window, Factor, LiveFit]:
+    """Take in one frame (C, K observations, `hop_s` after the newest) and refit the window."""
+    window = shift(window, hop_s, observed)
+    for _ in range(iterations):
+        window, factor = iterate(window, parameters, cameras)
+    covariance = newest_covariance(factor)
+    newest = jax.tree.map(lambda x: x[-1:], window.newest)
+    speeds = frame_velocities(window)[-1:]
+    image, summary = reprojection(parameters, cameras, window.qpos[-1:], speeds, newest, window.noise_m)
+    summary = jax.tree.map(lambda x: x[0], summary)
+    sites_m, sites_std_m = site_states(parameters, window.qpos[-1], covariance)
+    fit = LiveFit(window.qpos[-1], speeds[0], covariance, sites_m, sites_std_m, summary, _costs(window, image.cost[0]))
+    absorbed = jnp.sum(image.information[0] * covariance)
+    return replace(window, noise_m=_noise(window, summary, absorbed, hop_s)), factor, fit
+
+
+def _costs(window: Window, newest_reprojection: jax.Array) -> dict[str, jax.Array]:
+    """Each term's value: reprojection of the newest frame, the others over the window."""
+    _, weight, residual = acceleration(window.qpos, window.hop_s, window.valid.at[-2:].set(0.0))
+    return {
+        "reprojection": newest_reprojection,
+        "acceleration": 0.5 * jnp.sum(weight * residual**2),
+        "joint_limits": jnp.sum(joint_limits(window.qpos)[2]),
+        "posture": jnp.sum(posture(window.qpos, window.hop_s)[2]),
+    }
+
+
+# Mean of min(|z|, delta)^2 / 2 over a unit normal in the plane: what clipped squares are short of.
+_CLIPPED_SHARE = 1.0 - float(jnp.exp(-0.5 * priors.HUBER_DELTA**2))
+
+
+def _noise(window: Window, summary: ReprojectionSummary, absorbed: jax.Array, hop_s: jax.Array) -> jax.Array:
+    """(C,) follow each camera's noise: clipped squares over their number, less what the fit itself absorbed."""
+    total = jnp.maximum(jnp.sum(summary.count), 1.0)
+    freedom = jnp.clip(1.0 - absorbed / total, 0.2, 1.0)
+    ratio = summary.squares / jnp.maximum(summary.count, 1e-6) / (_CLIPPED_SHARE * freedom)
+    gain = jnp.minimum(hop_s / NOISE_TIME_S, 0.2) * (summary.count > 8.0)
+    noise = window.noise_m * jnp.sqrt(1.0 + gain * (jnp.clip(ratio, 0.1, 10.0) - 1.0))
+    return jnp.clip(noise, *NOISE_BOUNDS_M)
+
+
+def site_states(parameters: BodyParameters, qpos: jax.Array, covariance: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Sites (K, 3) and their standard deviation (K,), root mean square over the axes."""
+    sites_m, jacobian = sites_with_jacobian(parameters, qpos)
+    variance = jnp.einsum("kiq,qp,kip->k", jacobian, covariance, jacobian) / 3.0
+    return sites_m, jnp.sqrt(jnp.maximum(variance, 0.0))
+
+
+def settled_state(
+    window: Window, factor: Factor, parameters: BodyParameters, index: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
+    """qpos, qvel (central difference), covariance, sites and their std of frame `index` of the window."""
+    before, here, after = (window.qpos[index + step] for step in (-1, 0, 1))
+    known = window.valid[index - 1]
+    hops = window.hop_s[index] * known + window.hop_s[index + 1]
+    start = jnp.where(known > 0, before, here)
+    qvel = difference(start, after) / hops
+    covariance = covariances(factor)[index]
+    return here, qvel, covariance, *site_states(parameters, here, covariance)
