@@ -1,0 +1,191 @@
+"""What a bag holds, as values: cameras, keypoint set, keypoint frames in the order of arrival, results, truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..cameras.rig import Camera, Rig, StaticTransforms, rig_from_text
+from ..errors import InputError
+from ..keypoints import SHIPPED_KEYPOINT_SETS, KeypointFrame, KeypointSet, keypoint_set_from_text, load_keypoint_set
+from ..results import BodyEstimate
+from .bags import BagReader, open_bag
+from .message_types import stamp_from_message
+from .messages import camera_from_message, keypoint_frame_from_message, transforms_from_message
+from .result_messages import (
+    FitRecord,
+    FittedCameras,
+    body_from_message,
+    cameras_from_message,
+    report_from_message,
+)
+
+RESULT_READERS: dict[str, Callable[[Any], Any]] = {
+    "body_state": body_from_message,
+    "body_state_settled": body_from_message,
+    "fitted_cameras": cameras_from_message,
+    "fit_report": report_from_message,
+    "truth/body_state": body_from_message,
+    "truth/fitted_cameras": cameras_from_message,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedSession:
+    """Everything of a bag that we know how to read, in memory."""
+
+    path: Path
+    keypoint_set: KeypointSet
+    rig: Rig
+    """Nominal cameras: CameraInfo and /tf_static, or definitions/rig."""
+    frames: list[KeypointFrame]
+    """All cameras' frames in the order received."""
+    definitions: dict[str, str]
+    """YAML text by name, such as 'subject', and 'truth/subject' of a simulation."""
+    results: dict[str, list[Any]]
+    """Values by topic name, such as 'body_state' or 'truth/body_state', in the order recorded."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """How often each sentence was the reason to refuse a keypoint message."""
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of the cameras that sent keypoints."""
+        seen = {frame.camera for frame in self.frames}
+        return tuple(name for name in self.rig.cameras if name in seen)
+
+    def bodies(self, topic: str) -> list[BodyEstimate]:
+        """BodyStates of 'body_state', 'body_state_settled' or 'truth/body_state'."""
+        return self.results.get(topic, [])
+
+    @property
+    def reports(self) -> list[FitRecord]:
+        """Fit reports with their times."""
+        return self.results.get("fit_report", [])
+
+    def fitted_cameras(self, topic: str = "fitted_cameras") -> list[FittedCameras]:
+        """Messages of 'fitted_cameras' or 'truth/fitted_cameras'."""
+        return self.results.get(topic, [])
+
+
+def read_session(path: str | Path, keypoint_set: KeypointSet | None = None) -> RecordedSession:
+    """Read a whole bag. `keypoint_set`: for a bag that does not define its own and uses none of the shipped sets."""
+    with open_bag(path) as bag:
+        topic_from_camera = keypoint_topics(bag)
+        definitions = read_definitions(bag)
+        keypoint_set = keypoint_set or find_keypoint_set(bag, topic_from_camera, definitions)
+        rig = read_rig(bag, definitions, tuple(topic_from_camera))
+        frames, refused = _read_frames(bag, topic_from_camera, keypoint_set, rig)
+        return RecordedSession(bag.path, keypoint_set, rig, frames, definitions, _read_results(bag), refused)
+
+
+def relative_name(topic: str) -> str:
+    """A topic's name without the rig's namespace: the last part, with truth/ or definitions/ before it."""
+    parts = topic.strip("/").split("/")
+    keep = 1
+    while keep < len(parts) and parts[-keep - 1] in ("truth", "definitions"):
+        keep += 1
+    return "/".join(parts[-keep:])
+
+
+def keypoint_topics(bag: BagReader) -> dict[str, str]:
+    """Topic of each camera's keypoints. A camera is named by the part before /keypoints, all of it where need be."""
+    topics = sorted(topic for topic, kind in bag.topics.items() if kind.endswith("/Keypoints2D"))
+    if not topics:
+        raise InputError(
+            f"{bag.path}: no keypoints; expected topics <camera>/keypoints of markerless_biomech/msg/Keypoints2D"
+        )
+    full = [topic.strip("/").removesuffix("/keypoints") for topic in topics]
+    short = [name.rsplit("/", 1)[-1] for name in full]
+    return dict(zip(short if len(set(short)) == len(short) else full, topics, strict=True))
+
+
+def read_definitions(bag: BagReader) -> dict[str, str]:
+    """Newest text of each definitions/<name>; a simulation's truth is 'truth/<name>'."""
+    texts = {}
+    for topic, message, _ in bag.messages(lambda topic: "/definitions/" in topic):
+        texts[relative_name(topic).replace("definitions/", "")] = message.data
+    return texts
+
+
+def find_keypoint_set(bag: BagReader, topic_from_camera: dict[str, str], definitions: dict[str, str]) -> KeypointSet:
+    """The bag's own definition, else the shipped set that its messages name."""
+    if "keypoint_set" in definitions:
+        return keypoint_set_from_text(definitions["keypoint_set"], f"{bag.path}: definitions/keypoint_set")
+    _, message, _ = next(bag.messages(set(topic_from_camera.values())), (None, None, None))
+    if message is None:
+        raise InputError(f"{bag.path}: no keypoint message in the bag; record it again with the detectors running")
+    if message.keypoint_set not in SHIPPED_KEYPOINT_SETS:
+        raise InputError(
+            f"{bag.path}: keypoints of the set '{message.keypoint_set}', which is neither shipped nor defined "
+            "in the bag; give its file with --keypoint-set"
+        )
+    return load_keypoint_set(message.keypoint_set)
+
+
+def read_rig(bag: BagReader, definitions: dict[str, str], cameras: tuple[str, ...]) -> Rig:
+    """Each camera from its CameraInfo and /tf_static, else from definitions/rig; InputError names the one without."""
+    defined = rig_from_text(definitions["rig"], f"{bag.path}: definitions/rig") if "rig" in definitions else Rig({})
+    transforms = _static_transforms(bag)
+    infos = {
+        _camera_of_info(topic): message for topic, message, _ in bag.messages(lambda t: t.endswith("/camera_info"))
+    }
+    found: dict[str, Camera] = {}
+    for name in dict.fromkeys([*defined.cameras, *cameras]):
+        info = infos.get(name) or infos.get(name.rsplit("/", 1)[-1])
+        pose = transforms.lookup(defined.world_frame, info.header.frame_id) if info is not None else None
+        if info is not None and pose is not None:
+            found[name] = camera_from_message(name, info, *pose)
+        elif name in defined.cameras:
+            found[name] = defined.cameras[name]
+        elif info is None:
+            raise InputError(
+                f"{bag.path}: no camera_info for camera {name}; record {name}/camera_info, or definitions/rig"
+            )
+        else:
+            reason = transforms.reason(defined.world_frame, info.header.frame_id)
+            raise InputError(f"{bag.path}: no pose of camera {name}: {reason}; record /tf_static, or definitions/rig")
+    return Rig(found, defined.world_frame)
+
+
+def _camera_of_info(topic: str) -> str:
+    return topic.strip("/").removesuffix("/camera_info").rsplit("/", 1)[-1]
+
+
+def _static_transforms(bag: BagReader) -> StaticTransforms:
+    transforms = StaticTransforms()
+    for _, message, _ in bag.messages(lambda topic: topic.endswith("/tf_static")):
+        stamps = [stamp_from_message(entry.header.stamp) for entry in message.transforms]
+        for one, stamp_ns in zip(transforms_from_message(message), stamps, strict=True):
+            transforms.add(one.parent, one.child, one.position_m, one.orientation_xyzw, stamp_ns)
+    return transforms
+
+
+def _read_frames(
+    bag: BagReader, topic_from_camera: dict[str, str], keypoint_set: KeypointSet, rig: Rig
+) -> tuple[list[KeypointFrame], dict[str, int]]:
+    """Frames in the order received, and how many messages were refused by reason, as the live nodes refuse them."""
+    camera_from_topic = {topic: camera for camera, topic in topic_from_camera.items()}
+    frames: list[KeypointFrame] = []
+    refused: dict[str, int] = {}
+    for topic, message, time_ns in bag.messages(camera_from_topic):
+        camera = rig.cameras[camera_from_topic[topic]]
+        size_px = (camera.width, camera.height)
+        try:
+            frames.append(keypoint_frame_from_message(camera.name, message, time_ns, keypoint_set, size_px))
+        except InputError as error:
+            refused[str(error)] = refused.get(str(error), 0) + 1
+    if not frames:
+        reason = next(iter(refused), "the topics are there, but empty")
+        raise InputError(f"{bag.path}: no usable keypoints: {reason}")
+    return frames, refused
+
+
+def _read_results(bag: BagReader) -> dict[str, list[Any]]:
+    """Values of every topic that holds results or truth."""
+    results: dict[str, list[Any]] = {}
+    for topic, message, _ in bag.messages(lambda topic: relative_name(topic) in RESULT_READERS):
+        name = relative_name(topic)
+        results.setdefault(name, []).append(RESULT_READERS[name](message))
+    return results
