@@ -8,6 +8,8 @@ T frames, K keypoints, 22 bodies (MuJoCo's ids, world first).
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from mujoco import mjx
+
+with contextlib.redirect_stdout(io.StringIO()):  # it prints that Warp, which we do not use, is absent
+    from mujoco import mjx
 
 from ..keypoints import KeypointSet
 from .base import (
