@@ -1,0 +1,198 @@
+"""A session's report: one HTML page that carries its pictures, and the same pictures as PNG files beside it.
+
+Needs no network, neither to be made nor to be read. Figures are drawn in `plots.py` (over time) and `views.py` (the
+body); numbers come from `evaluation.py`; the page's look is in `report_page.py`.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..errors import InputError
+from ..results import Tracking
+from .evaluation import evaluate_bag, matched, reprojection_errors
+from .oracle import BodyOracle
+from .plots import STYLE, angle_curves, angle_figure, residual_figure
+from .report_page import Picture, page, summary_tiles
+from .result_bag import BodyTrack, ResultBag, read_result_bag
+from .views import Bone, bones, image_figure, room_figure
+
+INSTANTS = 3
+"""How many moments of the recording are shown in the cameras' images."""
+_DOTS_PER_INCH = 110
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """One instant of the shown result."""
+
+    time_s: float
+    """Since the start of the recording."""
+    stamp_ns: int
+    skeleton: list[Bone]
+    sites_m: np.ndarray
+    """(K, 3)"""
+
+
+def write_report(bag: str | Path, out_html: str | Path, title: str = "") -> Path:
+    """Write the report of a bag with results to `out_html`, and its pictures into the folder pictures/ beside it."""
+    session = read_result_bag(bag)
+    return write_session_report(session, Path(out_html), title or f"Motion capture report: {Path(bag).name}")
+
+
+def write_session_report(session: ResultBag, out_html: Path, title: str) -> Path:
+    """The same for a bag in memory."""
+    results = {name: _evaluated(session, name) for name in ("live", "settled")}
+    with mpl.rc_context(STYLE):
+        pictures = [Picture(name, caption, _png(figure)) for name, caption, figure in _figures(session)]
+    out_html.parent.mkdir(parents=True, exist_ok=True)
+    folder = out_html.parent / "pictures"
+    folder.mkdir(exist_ok=True)
+    for picture in pictures:
+        (folder / f"{picture.name}.png").write_bytes(picture.png)
+    out_html.write_text(page(title, summary_tiles(session, results), pictures, results, session), encoding="utf-8")
+    return out_html
+
+
+def _evaluated(session: ResultBag, result: str) -> dict[str, Any] | None:
+    try:
+        return evaluate_bag(session, result)
+    except InputError:
+        return None
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, pil_kwargs={"compress_level": 4})
+    return buffer.getvalue()
+
+
+def _figures(session: ResultBag) -> list[tuple[str, str, Figure]]:
+    """(name, caption, figure) in the order of the page."""
+    shown = shown_track(session)
+    if shown is None:
+        return []
+    start_ns = int(session.frame_sets_ns()[0])
+    end_s = (session.frame_sets_ns()[-1] - start_ns) / 1e9
+    oracle = BodyOracle(session.subject, session.keypoint_set)
+    moments = _moments(session, shown, oracle, start_ns)
+    return [
+        *_image_figures(session, moments),
+        _room(session, shown, moments),
+        _angles(session, start_ns, end_s),
+        _residuals(session, shown, oracle, start_ns, end_s),
+    ]
+
+
+def shown_track(session: ResultBag) -> BodyTrack | None:
+    """The settled result where there is one, else the live one, without LOST frames; None: never tracked."""
+    for track in (session.settled, session.live):
+        if track is not None:
+            held = track.where(track.tracking != Tracking.LOST)
+            if len(held):
+                return held
+    return None
+
+
+def _moments(session: ResultBag, track: BodyTrack, oracle: BodyOracle, start_ns: int) -> list[Moment]:
+    """A few instants, spread over the recording."""
+    rows = np.unique(np.linspace(0, len(track) - 1, INSTANTS + 2).round().astype(int)[1:-1])
+    landmarks, sites = oracle.landmarks_m(track.qpos[rows]), oracle.sites_m(track.qpos[rows])
+    return [
+        Moment(
+            time_s=(int(track.stamps_ns[row]) - start_ns) / 1e9,
+            stamp_ns=int(track.stamps_ns[row]),
+            skeleton=bones({name: points[i] for name, points in landmarks.items()}),
+            sites_m=sites[i],
+        )
+        for i, row in enumerate(rows)
+    ]
+
+
+def _image_figures(session: ResultBag, moments: list[Moment]) -> list[tuple[str, str, Figure]]:
+    """Each moment close to the subject; the middle one in the whole images as well."""
+    rectified = any(frame.rectified for frames in session.keypoints.values() for frame in frames[:1])
+    views = [(moment, f"skeleton_{number}", True) for number, moment in enumerate(moments, start=1)]
+    views.insert(0, (moments[len(moments) // 2], "skeleton_whole_images", False))
+    figures = []
+    for moment, name, close in views:
+        people = _people_at(session, moment.stamp_ns)
+        rig = session.fitted_or_nominal_rig()
+        figure = image_figure(rig, people, moment.skeleton, moment.sites_m, rectified, close)
+        figures.append((name, _image_caption(moment, close), figure))
+    return figures
+
+
+def _image_caption(moment: Moment, close: bool) -> str:
+    if close:
+        return f"{moment.time_s:.2f} s after the start, the part of each image around the subject. Axes in pixels."
+    return (
+        f"The fitted skeleton over the 2-D keypoints of each camera, {moment.time_s:.2f} s after the start: whole "
+        "images, axes in pixels. Left limbs are blue, right limbs vermilion, the trunk green. Dots are the detector's "
+        "keypoints, darker where it was more confident; other people in view are grey."
+    )
+
+
+def _people_at(session: ResultBag, stamp_ns: int) -> dict[str, np.ndarray]:
+    """(P, K, 3) keypoints of each camera's frame nearest in time, where there is one within half a frame."""
+    people = {}
+    for name, frames in session.keypoints.items():
+        nearest = min(frames, key=lambda frame: abs(frame.stamp_ns - stamp_ns))
+        if abs(nearest.stamp_ns - stamp_ns) <= session.half_frame_ns:
+            people[name] = nearest.points
+    return people
+
+
+def _room(session: ResultBag, track: BodyTrack, moments: list[Moment]) -> tuple[str, str, Figure]:
+    figure = room_figure(session.fitted_or_nominal_rig(), [moment.skeleton for moment in moments], track.qpos[:, :3])
+    caption = (
+        "The cameras where the calibration places them, the fitted skeleton at the moments above, and the path of the "
+        "pelvis on the floor. The floor's squares are one metre wide."
+    )
+    return "room", caption, figure
+
+
+def _angles(session: ResultBag, start_ns: int, end_s: float) -> tuple[str, str, Figure]:
+    settled, live, truth = (
+        angle_curves(track, start_ns, session.half_frame_ns) for track in (session.settled, session.live, session.truth)
+    )
+    caption = (
+        "Joint angles in degrees over time. The thick line is the settled result, the thin one the live result; the "
+        "band is two standard deviations to either side, as the fit itself states them."
+    )
+    caption += " The dashed line is the truth of the simulation." if truth is not None else ""
+    return "angles", caption, angle_figure(settled, live, truth, end_s)
+
+
+def _residuals(
+    session: ResultBag, track: BodyTrack, oracle: BodyOracle, start_ns: int, end_s: float
+) -> tuple[str, str, Figure]:
+    rig = session.fitted_or_nominal_rig()
+    errors = reprojection_errors(session, rig, track.stamps_ns, oracle.sites_m(track.qpos))
+    state = session.live if session.live is not None else track
+    residual_px = {name: _on_frames(session, name, track, error_px) for name, (error_px, _) in errors.items()}
+    figure = residual_figure(
+        (track.stamps_ns - start_ns) / 1e9, residual_px, (state.stamps_ns - start_ns) / 1e9, state.tracking, end_s
+    )
+    caption = (
+        "How far the fitted body's keypoints lie from the detected ones, in pixels of each camera's image. A camera "
+        "whose row is brighter than the others throughout may have been moved since it was calibrated."
+    )
+    return "residuals", caption, figure
+
+
+def _on_frames(session: ResultBag, camera: str, track: BodyTrack, error_px: np.ndarray) -> np.ndarray:
+    """(F,) mean error of one camera at each result; NaN where it has none."""
+    stamps_ns = np.array([frame.stamp_ns for frame in session.keypoints[camera]], dtype=np.int64)
+    _, rows = matched(stamps_ns, track.stamps_ns, session.half_frame_ns)
+    values = np.full(len(track), np.nan)
+    seen = np.isfinite(error_px).any(axis=1)
+    values[rows[seen]] = np.nanmean(error_px[seen], axis=1)
+    return values

@@ -1,0 +1,188 @@
+"""A bag with results as evaluation and report want it: keypoints by camera, cameras, the person, tracks, the truth."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from ..body.subject import Subject
+from ..cameras.rig import Camera
+from ..errors import InputError
+from ..keypoints import KeypointFrame, KeypointSet
+from ..results import BodyEstimate
+from ..settings import EstimatorSettings
+from .definitions import subject_from_text
+from .recorded_session import RecordedSession, read_session
+from .result_messages import FitRecord, FittedCameras
+
+RESULTS = ("settled", "live")
+
+
+@dataclass(frozen=True, eq=False)
+class BodyTrack:
+    """One result (or the truth) over time; F frames in the order of their stamps."""
+
+    stamps_ns: np.ndarray
+    """(F,) int64"""
+    tracking: np.ndarray
+    """(F,) values of `Tracking`"""
+    qpos: np.ndarray
+    """(F, 41) pelvis position (m), quaternion w x y z, joints (rad)"""
+    joint_std_rad: np.ndarray
+    """(F, 34)"""
+    sites_m: np.ndarray
+    """(F, K, 3) in world, as published"""
+    sites_std_m: np.ndarray
+    """(F, K)"""
+
+    def __len__(self) -> int:
+        return len(self.stamps_ns)
+
+    def where(self, mask: np.ndarray) -> BodyTrack:
+        """The frames for which (F,) `mask` is True."""
+        return BodyTrack(
+            self.stamps_ns[mask],
+            self.tracking[mask],
+            self.qpos[mask],
+            self.joint_std_rad[mask],
+            self.sites_m[mask],
+            self.sites_std_m[mask],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ResultBag:
+    """A bag with results, in memory."""
+
+    path: Path
+    keypoint_set: KeypointSet
+    subject: Subject
+    rig: dict[str, Camera]
+    """Nominal cameras: CameraInfo and /tf_static."""
+    keypoints: dict[str, list[KeypointFrame]]
+    """By camera, in the order of their stamps."""
+    live: BodyTrack | None = None
+    settled: BodyTrack | None = None
+    fitted_rig: dict[str, Camera] | None = None
+    """Cameras as the estimator used them last."""
+    records: tuple[FitRecord, ...] = ()
+    """Fit reports, in the order written."""
+    lag_s: float = 0.1
+    truth: BodyTrack | None = None
+    true_rig: dict[str, Camera] | None = None
+    true_subject: Subject | None = None
+
+    def track(self, result: str) -> BodyTrack:
+        """The 'settled' or 'live' result. Raises InputError when the bag does not hold it."""
+        if result not in RESULTS:
+            raise InputError(f"result '{result}' is not known; expected {' or '.join(RESULTS)}")
+        track = self.settled if result == "settled" else self.live
+        if track is None or not len(track):
+            raise InputError(f"{self.path}: holds no {result} result; run 'markerless-biomech replay' on it first")
+        return track
+
+    def fitted_or_nominal_rig(self) -> dict[str, Camera]:
+        """The cameras that the results were made with."""
+        return {**self.rig, **(self.fitted_rig or {})}
+
+    @cached_property
+    def half_frame_ns(self) -> int:
+        """Half the median time between a camera's frames."""
+        gaps = [np.diff(np.unique([frame.stamp_ns for frame in frames])) for frames in self.keypoints.values()]
+        together = np.concatenate([*gaps, np.zeros(0)])
+        return int(np.median(together) / 2) if together.size else 10_000_000
+
+    def frame_sets_ns(self) -> np.ndarray:
+        """(N,) stamps of the frame sets, each the median of its members'.
+
+        A frame set ends when a camera comes a second time, or three quarters of a frame after its first stamp.
+        """
+        members = sorted((frame.stamp_ns, name) for name, frames in self.keypoints.items() for frame in frames)
+        if not members:
+            raise InputError(f"{self.path}: holds no keypoints; nothing can be judged")
+        groups: list[list[int]] = []
+        cameras: set[str] = set()
+        for stamp_ns, name in members:
+            if not groups or name in cameras or stamp_ns - groups[-1][0] > 1.5 * self.half_frame_ns:
+                groups.append([])
+                cameras = set()
+            groups[-1].append(stamp_ns)
+            cameras.add(name)
+        return np.array([group[(len(group) - 1) // 2] for group in groups], dtype=np.int64)
+
+
+def read_result_bag(path: str | Path, keypoint_set: KeypointSet | None = None) -> ResultBag:
+    """Read a bag with results. Raises InputError for a bag that nothing was fitted to."""
+    session = read_session(path, keypoint_set)
+    if "subject" not in session.definitions:
+        raise InputError(
+            f"{path}: holds no definitions/subject and so no result; run 'markerless-biomech replay' on it first"
+        )
+    true_text = session.definitions.get("truth/subject")
+    true_cameras = session.fitted_cameras("truth/fitted_cameras")
+    fitted = session.fitted_cameras()
+    return ResultBag(
+        path=session.path,
+        keypoint_set=session.keypoint_set,
+        subject=subject_from_text(session.definitions["subject"], f"{path}: definitions/subject"),
+        rig={name: session.rig.cameras[name] for name in session.cameras},
+        keypoints=_by_camera(session),
+        live=track_from_estimates(session.bodies("body_state")),
+        settled=track_from_estimates(session.bodies("body_state_settled")),
+        fitted_rig=_rig_of(session, fitted[-1]) if fitted else None,
+        records=tuple(session.reports),
+        lag_s=_lag_s(session),
+        truth=track_from_estimates(session.bodies("truth/body_state")),
+        true_rig=_rig_of(session, true_cameras[-1]) if true_cameras else None,
+        true_subject=subject_from_text(true_text, f"{path}: definitions/truth/subject") if true_text else None,
+    )
+
+
+def _by_camera(session: RecordedSession) -> dict[str, list[KeypointFrame]]:
+    by_camera: dict[str, list[KeypointFrame]] = {name: [] for name in session.cameras}
+    for frame in session.frames:
+        by_camera[frame.camera].append(frame)
+    return {name: sorted(frames, key=lambda frame: frame.stamp_ns) for name, frames in by_camera.items()}
+
+
+def _rig_of(session: RecordedSession, poses: FittedCameras) -> dict[str, Camera]:
+    """The session's cameras at the poses of a FittedCameras message."""
+    return {
+        name: dataclasses.replace(session.rig.cameras[name], position_m=pose[:3], orientation_xyzw=pose[3:])
+        for name, pose in zip(poses.names, poses.poses, strict=True)
+        if name in session.rig.cameras
+    }
+
+
+def _lag_s(session: RecordedSession) -> float:
+    """Lag of the settled result by the bag's settings, else the default."""
+    settings = yaml.safe_load(session.definitions.get("settings", "")) or {}
+    return float(settings.get("lag_s", EstimatorSettings().lag_s))
+
+
+def track_from_estimates(estimates: Sequence[BodyEstimate]) -> BodyTrack | None:
+    """Sorted by stamp; None for no estimates."""
+    if not estimates:
+        return None
+    estimates = sorted(estimates, key=lambda estimate: estimate.stamp_ns)
+    keypoints = max(len(estimate.sites_m) for estimate in estimates)
+    variance = np.array([np.diagonal(estimate.covariance)[6:] for estimate in estimates])
+    return BodyTrack(
+        stamps_ns=np.array([estimate.stamp_ns for estimate in estimates], dtype=np.int64),
+        tracking=np.array([int(estimate.tracking) for estimate in estimates]),
+        qpos=np.array([estimate.qpos for estimate in estimates], dtype=float),
+        joint_std_rad=np.sqrt(np.maximum(variance, 0)),
+        sites_m=_padded([estimate.sites_m for estimate in estimates], (keypoints, 3)),
+        sites_std_m=_padded([estimate.sites_std_m for estimate in estimates], (keypoints,)),
+    )
+
+
+def _padded(rows: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """(F, *shape): NaN for the rows that are empty, as those of a LOST state are."""
+    return np.array([row if np.shape(row) == shape else np.full(shape, np.nan) for row in rows], dtype=float)
