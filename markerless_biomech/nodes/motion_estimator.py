@@ -1,0 +1,261 @@
+"""The live estimator as a lifecycle node: keypoints in, joint states out. Callbacks decode and enqueue, nothing else.
+
+configure loads subject and keypoint set and starts the worker thread, which compiles; activate subscribes, keypoints as
+soon as the programs are compiled. With `autostart` the node does both by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from typing import Any
+
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from std_srvs.srv import Trigger
+
+from ..body.subject import Subject, load_subject, subject_from_height
+from ..cameras.rig import Rig, load_rig
+from ..capture import Capture
+from ..errors import InputError
+from ..estimator import enable_compile_cache
+from ..keypoints import KeypointSet, load_keypoint_set
+from ..recording.messages import keypoint_frame_from_message
+from ..settings import EstimatorSettings
+from . import quality
+from .health import Health
+from .parameters import accept_changes, declare_settings, read_settings
+from .publishing import ResultPublisher
+from .rig_listener import RigListener
+from .ros_types import TYPES
+from .running import run
+from .worker import FitWorker, Outcome, State
+
+SECOND = 1.0
+HOUSEKEEPING_S = 0.1
+
+
+class MotionEstimatorNode(LifecycleNode):
+    """Subscribes keypoints, CameraInfo and /tf_static; publishes what `publishing.py` lists."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("motion_estimator", **options)
+        self.settings = declare_settings(self, EstimatorSettings)
+        accept_changes(self, EstimatorSettings, self._apply_changes)
+        # made in configure, gone after cleanup
+        self.worker: FitWorker | None = None
+        self._publisher: ResultPublisher | None = None
+        self._keypoint_set: KeypointSet | None = None
+        # made in activate, gone after deactivate
+        self._active = False
+        self._rig_listener: RigListener | None = None
+        self._keypoint_subscriptions: list[Any] = []
+        self._reacquire: Any = None
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._health = Health(self)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._autostart_pending = self.settings.autostart
+        self.create_timer(HOUSEKEEPING_S, self._keep_house, clock=steady)
+        self.create_timer(SECOND, self._report_health, clock=steady)
+
+    # ---------------------------------------------------------------- lifecycle
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load what the parameters name and start compiling; FAILURE with one sentence when they are wrong."""
+        try:
+            self._configure()
+        except InputError as error:
+            self._health.failed_to_configure(str(error))
+            self._release()
+            return TransitionCallbackReturn.FAILURE
+        return super().on_configure(state)
+
+    def _configure(self) -> None:
+        settings = self.settings = read_settings(self, EstimatorSettings)
+        if settings.sync == "approximate":
+            _require_message_filters()
+        _choose_memory(settings)
+        enable_compile_cache()
+        self._keypoint_set = load_keypoint_set(settings.keypoint_set)
+        subject = load_configured_subject(settings, self._keypoint_set)
+        rig = load_rig(settings.rig_file) if settings.rig_file else None
+        if not settings.cameras:
+            raise InputError("parameter cameras is empty; give the names of the cameras, such as [cam0, cam1]")
+        capture = Capture(settings, self._keypoint_set, subject)
+        self._publisher = ResultPublisher(self, settings, self._keypoint_set, subject)
+        self.worker = FitWorker(capture, self._publish, self._health.report)
+        if rig is not None:
+            self._take_rig(rig, ours=True)
+        self._health.configured(settings, self.worker)
+        self.worker.start()
+        self.get_logger().info(f"compiling for {len(settings.cameras)} cameras x {len(self._keypoint_set)} keypoints")
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe."""
+        self._active = True
+        if not self.settings.rig_file:
+            self._rig_listener = RigListener(
+                self, self.settings.cameras, self.settings.world_frame, self._health.refuse
+            )
+        self._reacquire = self.create_service(Trigger, "~/reacquire", self._handle_reacquire)
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe; what the worker has is still published."""
+        self._unsubscribe()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop the worker and forget what was configured."""
+        self._release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As cleanup, from any state."""
+        self._release()
+        return super().on_shutdown(state)
+
+    def close(self) -> None:
+        """End the worker before the process does."""
+        self._release()
+
+    def _unsubscribe(self) -> None:
+        self._active = False
+        for subscription in self._keypoint_subscriptions:
+            self.destroy_subscription(subscription)
+        self._keypoint_subscriptions = []
+        if self._rig_listener is not None:
+            self._rig_listener.close()
+            self._rig_listener = None
+        if self._reacquire is not None:
+            self.destroy_service(self._reacquire)
+            self._reacquire = None
+
+    def _release(self) -> None:
+        self._unsubscribe()
+        if self.worker is not None:
+            self.worker.stop()
+            self.worker = None
+        if self._publisher is not None:
+            self._publisher.close()
+            self._publisher = None
+
+    # ---------------------------------------------------------------- what callbacks do
+
+    def _take_keypoints(self, camera: str, message: Any, info: Any) -> None:
+        """Decode and enqueue."""
+        worker, keypoint_set = self.worker, self._keypoint_set
+        if worker is None or keypoint_set is None:
+            return
+        arrival_ns = steady_from_system_ns(info["received_timestamp"])
+        size_px = self._sizes.get(camera, (0, 0))
+        try:
+            worker.push(keypoint_frame_from_message(camera, message, arrival_ns, keypoint_set, size_px))
+        except InputError as error:
+            self._health.refuse(str(error))
+
+    def _handle_reacquire(self, _request: Any, response: Any) -> Any:
+        assert self.worker is not None
+        self.worker.exchange(lambda capture: capture.estimator.reacquire())
+        response.success, response.message = True, "the next frame set starts cold"
+        return response
+
+    def _apply_changes(self, changes: dict[str, Any]) -> None:
+        """Exchange the subject while running."""
+        if self.worker is None or self._keypoint_set is None or not {"subject_file", "height_m"} & set(changes):
+            return
+        names = ("subject_file", "height_m")
+        wanted = {name: changes.get(name, self.get_parameter(name).value) for name in names}
+        subject = load_configured_subject(EstimatorSettings(**wanted), self._keypoint_set)
+        publisher = self._publisher
+
+        def exchange(capture: Capture) -> None:
+            capture.estimator.set_subject(subject)
+            if publisher is not None:
+                publisher.take_subject(subject)
+
+        self.worker.exchange(exchange)
+
+    # ---------------------------------------------------------------- now and then
+
+    def _keep_house(self) -> None:
+        """Bring the node up step by step, and take in what came of the rig."""
+        if self._autostart_pending:
+            self._autostart_pending = False
+            if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+                self.trigger_activate()
+        if self._active and self.worker is not None:
+            if not self._keypoint_subscriptions and self.worker.state is State.READY:
+                self._subscribe_keypoints()
+            rig = self._rig_listener.take_rig() if self._rig_listener is not None else None
+            if rig is not None:
+                self._take_rig(rig, ours=False)
+
+    def _subscribe_keypoints(self) -> None:
+        assert self.worker is not None
+        self.get_logger().info(f"compiled in {self.worker.compile_s:.1f} s; listening")
+        profile = quality.EVERY_KEYPOINT if self.settings.replay_mode else quality.KEYPOINTS
+        self._keypoint_subscriptions = [
+            self.create_subscription(
+                TYPES.Keypoints2D, f"{camera}/keypoints", partial(self._take_keypoints, camera), profile
+            )
+            for camera in self.settings.cameras
+        ]
+
+    def _take_rig(self, rig: Rig, ours: bool) -> None:
+        assert self.worker is not None and self._publisher is not None
+        self._sizes = {name: (camera.width, camera.height) for name, camera in rig.cameras.items()}
+        self.worker.exchange(lambda capture: capture.estimator.set_rig(rig))
+        self._publisher.take_rig(rig, ours)
+
+    def _report_health(self) -> None:
+        missing = self._rig_listener.missing() if self._rig_listener is not None else []
+        cameras = self._health.publish(self._active, missing)
+        if cameras is not None and self._publisher is not None:
+            self._publisher.publish_cameras(cameras)
+
+    def _publish(self, outcome: Outcome) -> None:
+        """Called by the worker thread."""
+        worker, publisher = self.worker, self._publisher
+        if worker is None or publisher is None:
+            return
+        version = worker.capture.estimator.calibration_version
+        published_s = publisher.publish(outcome, version, self._health.dropped)
+        self._health.note(outcome, published_s)
+
+
+def load_configured_subject(settings: EstimatorSettings, keypoint_set: KeypointSet) -> Subject:
+    """The subject of `subject_file`, or one scaled by `height_m`."""
+    if settings.subject_file:
+        return load_subject(settings.subject_file)
+    return subject_from_height(settings.height_m, keypoint_set)
+
+
+def steady_from_system_ns(system_ns: int) -> int:
+    """A reading of the system clock just now (the middleware stamps messages with it) as one of the steady clock."""
+    now_ns = time.monotonic_ns()
+    return now_ns if system_ns <= 0 else min(now_ns, system_ns + now_ns - time.time_ns())
+
+
+def _choose_memory(settings: EstimatorSettings) -> None:
+    """JAX reads this once, when it first uses a GPU; by itself it takes three quarters of the GPU's memory."""
+    os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{settings.gpu_memory_fraction:.2f}")
+
+
+def _require_message_filters() -> None:
+    try:
+        import message_filters  # noqa: F401
+    except ImportError:
+        raise InputError(
+            "parameter sync is 'approximate', which needs the ROS 2 package message_filters, which is not "
+            "installed; install it (apt install ros-jazzy-message-filters) or use sync: deadline"
+        ) from None
+
+
+def main() -> None:
+    run(MotionEstimatorNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""The thread that assembles, fits and publishes; callbacks only hand it frames and exchanges of subject or rig."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from ..cameras.frame_sets import FrameSet
+from ..capture import Capture
+from ..errors import InputError
+from ..keypoints import KeypointFrame
+from ..results import BodyEstimate, FitReport, MotionEstimate, Tracking
+
+IDLE_S = 0.05
+"""How often the worker looks for silence when nothing comes."""
+
+
+class State(Enum):
+    """What the worker is doing, in the words of diagnostics."""
+
+    COMPILING = "compiling"
+    READY = "ready"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One frame set's estimate and when its fit ran (steady clock, ns)."""
+
+    frame_set: FrameSet
+    estimate: MotionEstimate
+    assembled_ns: int
+    solve_start_ns: int
+    solve_end_ns: int
+    newest: bool
+    """False: a later frame set was complete already, so that the live result is old news."""
+
+
+class FitWorker:
+    """Owns a Capture from `start` to `stop`."""
+
+    def __init__(self, capture: Capture, publish: Callable[[Outcome], None], report: Callable[[str], None]) -> None:
+        # read-only after construction
+        self._publish = publish
+        self._report = report
+        self._capacity = capture.estimator.settings.queue_frames
+        self._patient = capture.estimator.settings.replay_mode
+        self._silence_ns = round(capture.estimator.settings.coast_s * 1e9)
+        # shared: guarded by the condition
+        self._condition = threading.Condition()
+        self._frames: deque[KeypointFrame] = deque()
+        self._exchanges: deque[Callable[[Capture], None]] = deque()
+        self._stopping = False
+        self.queue_overflows = 0
+        # written by the worker thread, read by others
+        self.state = State.COMPILING
+        self.problem = ""
+        self.compile_s = 0.0
+        self.capture = capture
+        # owned by the worker thread
+        self._last_fit_ns = 0
+        self._last_stamp_ns = 0
+        self._thread = threading.Thread(target=self._run, name="fit", daemon=True)
+
+    def start(self) -> None:
+        """Compile, then work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the fit in progress. A compilation in progress is left behind; its thread ends with the process."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        self._thread.join(timeout=None if self.state is State.READY else 0.1)
+
+    def push(self, frame: KeypointFrame) -> None:
+        """Hand over a camera's frame; dropped and counted when too many wait (in replay mode the caller waits)."""
+        with self._condition:
+            if self._patient:
+                self._condition.wait_for(lambda: len(self._frames) < self._capacity or self._stopping)
+            if len(self._frames) >= self._capacity:
+                self.queue_overflows += 1
+                return
+            self._frames.append(frame)
+            self._condition.notify_all()
+
+    def exchange(self, change: Callable[[Capture], None]) -> None:
+        """Have `change` done between two frame sets."""
+        with self._condition:
+            self._exchanges.append(change)
+            self._condition.notify_all()
+
+    def _run(self) -> None:
+        start = time.monotonic()
+        try:
+            self.capture.estimator.compile()
+        except Exception as error:  # whatever it is, diagnostics must say it
+            self.problem, self.state = f"compiling failed: {error}", State.FAILED
+            self._report(self.problem)
+            return
+        self.compile_s = time.monotonic() - start
+        self.state = State.READY
+        while not self._stopping:
+            self._work()
+        self.state = State.STOPPED
+
+    def _work(self) -> None:
+        """Wait for something to do, and do it."""
+        frames, exchanges = self._wait()
+        for change in exchanges:
+            change(self.capture)
+        assembler = self.capture.assembler
+        frame_sets = [(frame_set, time.monotonic_ns()) for frame in frames for frame_set in assembler.push(frame)]
+        frame_sets += [(frame_set, time.monotonic_ns()) for frame_set in assembler.poll(time.monotonic_ns())]
+        if self.capture.estimator.rig is not None:
+            for index, (frame_set, assembled_ns) in enumerate(frame_sets):
+                self._fit(frame_set, assembled_ns, newest=index == len(frame_sets) - 1)
+        self._notice_silence()
+
+    def _wait(self) -> tuple[list[KeypointFrame], list[Callable[[Capture], None]]]:
+        """All that has come; at the latest when a frame set's deadline has passed."""
+        deadline_ns = self.capture.next_deadline_ns()
+        wait_s = IDLE_S if deadline_ns is None else min(IDLE_S, (deadline_ns - time.monotonic_ns()) * 1e-9)
+        with self._condition:
+            if not (self._frames or self._exchanges or self._stopping) and wait_s > 0:
+                self._condition.wait(wait_s)
+            frames, exchanges = list(self._frames), list(self._exchanges)
+            self._frames.clear()
+            self._exchanges.clear()
+            self._condition.notify_all()
+        return frames, exchanges
+
+    def _fit(self, frame_set: FrameSet, assembled_ns: int, newest: bool) -> None:
+        start_ns = time.monotonic_ns()
+        try:
+            estimate = self.capture.estimator.update(frame_set, reset=frame_set.jumped)
+        except (InputError, ArithmeticError, ValueError, RuntimeError) as error:
+            self.capture.estimator.reset()
+            self._report(f"a fit failed ({type(error).__name__}: {error}); starting anew")
+            return
+        end_ns = time.monotonic_ns()
+        self._last_fit_ns, self._last_stamp_ns = end_ns, frame_set.stamp_ns
+        self._publish(Outcome(frame_set, estimate, assembled_ns, start_ns, end_ns, newest))
+
+    def _notice_silence(self) -> None:
+        """No frame set for longer than the state may be predicted: say LOST once."""
+        estimator = self.capture.estimator
+        now_ns = time.monotonic_ns()
+        if self._patient or estimator.tracking is Tracking.LOST or now_ns - self._last_fit_ns < self._silence_ns:
+            return
+        estimator.reset()
+        stamp_ns = self._last_stamp_ns + now_ns - self._last_fit_ns
+        report = FitReport(stamp_ns, f"LOST: no frame set for {(now_ns - self._last_fit_ns) * 1e-9:.1f} s")
+        estimate = MotionEstimate(_lost(stamp_ns, len(estimator.keypoint_set)), (), report)
+        empty = FrameSet(stamp_ns, {}, "deadline", now_ns, now_ns)
+        self._publish(Outcome(empty, estimate, now_ns, now_ns, now_ns, newest=True))
+
+
+def _lost(stamp_ns: int, keypoints: int) -> BodyEstimate:
+    """The state that says nobody is there."""
+    return BodyEstimate(
+        stamp_ns=stamp_ns,
+        settled=False,
+        tracking=Tracking.LOST,
+        qpos=np.zeros(41),
+        qvel=np.zeros(40),
+        covariance=np.zeros((40, 40)),
+        sites_m=np.zeros((keypoints, 3)),
+        sites_std_m=np.zeros(keypoints),
+        site_seen=np.zeros(keypoints, bool),
+    )
