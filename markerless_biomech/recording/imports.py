@@ -1,0 +1,264 @@
+"""Recordings of others -> bag: the exchange file (session npz), and folders of OpenPose or Pose2Sim JSON.
+
+Everything is checked here, once; what is wrong raises InputError that names file, key and what was expected.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..cameras.calibrated_camera import DISTORTION_LENGTHS, Camera, Rig, checked_camera
+from ..errors import InputError
+from ..keypoints import SHIPPED_KEYPOINT_SETS, KeypointFrame, KeypointSet, load_keypoint_set
+from ..rotations import xyzw_from_matrix
+from .session_bag import write_inputs
+
+REQUIRED_KEYS = ("keypoints", "names", "K", "dist", "rvec", "tvec", "size", "fps")
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedSession:
+    """A recording, as the live estimator would be given it."""
+
+    keypoint_set: KeypointSet
+    rig: Rig
+    frames: list[KeypointFrame]
+    """In the order of arrival; arrival is the stamp, as if nothing had taken time."""
+    height_m: float | None = None
+
+
+def import_recording(
+    source: str | Path,
+    out: str | Path,
+    calibration: str | Path | None = None,
+    keypoint_set: str | Path | None = None,
+    fps: float | None = None,
+    force: bool = False,
+) -> ImportedSession:
+    """Read `source` (a session npz, or a folder of OpenPose or Pose2Sim JSON) and write the bag `out`."""
+    from .bags import check_writable
+
+    check_writable(Path(out), force)
+    session = read_recording(source, calibration, keypoint_set, fps)
+    write_inputs(out, session.keypoint_set, session.rig, session.frames, force)
+    return session
+
+
+def read_recording(
+    source: str | Path,
+    calibration: str | Path | None = None,
+    keypoint_set: str | Path | None = None,
+    fps: float | None = None,
+) -> ImportedSession:
+    """What `import_recording` writes."""
+    from .json_folders import read_json_folders
+
+    source = Path(source)
+    if source.is_dir():
+        return read_json_folders(source, calibration, keypoint_set, fps)
+    if not source.is_file():
+        raise InputError(
+            f"{source}: no such file or folder; expected a session npz, or a folder with JSON of each camera"
+        )
+    if calibration is not None:
+        raise InputError(f"{source}: a session npz holds its own calibration; leave --calibration out")
+    return read_session_npz(source, keypoint_set)
+
+
+def guess_keypoint_set(names: Sequence[str], where: str) -> KeypointSet:
+    """The shipped set with these names, whatever their order and spelling (`LHip`, `l_hip`)."""
+    wanted = {_plain(name) for name in names}
+    for shipped in SHIPPED_KEYPOINT_SETS:
+        keypoint_set = load_keypoint_set(shipped)
+        if wanted == {_plain(name) for name in keypoint_set.names}:
+            return keypoint_set
+    raise InputError(
+        f"{where}: its {len(names)} names ({', '.join(list(names)[:4])}, ...) are those of no shipped keypoint set; "
+        "give the set's name or file with --keypoint-set"
+    )
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def read_session_npz(path: str | Path, keypoint_set: str | Path | None = None) -> ImportedSession:
+    """Read the exchange file; its layout is in the README. Unknown keys are ignored."""
+    where = str(path)
+    content = _load(Path(path))
+    missing = [key for key in REQUIRED_KEYS if key not in content]
+    if missing:
+        raise InputError(f"{where}: no key '{missing[0]}'; expected {', '.join(REQUIRED_KEYS)}")
+    points = _points(where, content)
+    rig = _rig(where, content, len(points))
+    names = [str(name) for name in np.ravel(content["names"])]
+    chosen = load_keypoint_set(keypoint_set) if keypoint_set else guess_keypoint_set(names, where)
+    points = points[..., _columns(where, names, chosen), :]
+    stamps_ns = _stamps_ns(where, content, points.shape[0], points.shape[2])
+    ids = _person_ids(where, content, points.shape[1])
+    height_m = float(content["height_m"]) if "height_m" in content and np.size(content["height_m"]) == 1 else None
+    frames = [
+        _frame(camera, stamps_ns[c, f], points[c, :, f], ids, f + 1)
+        for c, camera in enumerate(rig.cameras.values())
+        for f in range(points.shape[2])
+    ]
+    frames.sort(key=lambda frame: frame.arrival_ns)
+    return ImportedSession(chosen, rig, frames, height_m)
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files if key in (*REQUIRED_KEYS, *OPTIONAL_KEYS)}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: not a session npz ({str(error).splitlines()[0]}); save it with numpy.savez"
+        ) from error
+
+
+OPTIONAL_KEYS = ("camera_names", "distortion_model", "stamps_s", "person_ids", "height_m")
+
+
+def _points(where: str, content: dict[str, np.ndarray]) -> np.ndarray:
+    """(C, P, F, K, 3); what is not finite or has no confidence is (0, 0, 0)."""
+    points = np.asarray(content["keypoints"])
+    if points.dtype.kind not in "fiu" or points.ndim not in (4, 5) or points.shape[-1] != 3 or 0 in points.shape:
+        raise InputError(
+            f"{where}: keypoints is {points.dtype} {points.shape}; expected numbers (cameras, frames, keypoints, 3), "
+            "or with a person axis (cameras, people, frames, keypoints, 3)"
+        )
+    points = points.astype(np.float32).reshape(points.shape[0], -1, *points.shape[-3:])
+    return np.where(np.isfinite(points).all(-1, keepdims=True) & (points[..., 2:] > 0), points, np.float32(0))
+
+
+def _columns(where: str, names: Sequence[str], keypoint_set: KeypointSet) -> list[int]:
+    """Place of each of the set's keypoints in the file's order."""
+    place = {_plain(name): index for index, name in enumerate(names)}
+    missing = [name for name in keypoint_set.names if _plain(name) not in place]
+    if missing:
+        raise InputError(
+            f"{where}: no keypoint '{missing[0]}' among its {len(names)} names, which the keypoint set "
+            f"'{keypoint_set.name}' has; choose another with --keypoint-set"
+        )
+    return [place[_plain(name)] for name in keypoint_set.names]
+
+
+def _stamps_ns(where: str, content: dict[str, np.ndarray], cameras: int, frames: int) -> np.ndarray:
+    """(C, F) int64 from stamps_s, else from fps with the first frame at 0."""
+    fps = float(np.ravel(content["fps"])[0])
+    if not (np.isfinite(fps) and fps > 0):
+        raise InputError(f"{where}: fps is {fps:g}; expected frames a second")
+    if "stamps_s" not in content:
+        return np.tile(np.round(np.arange(frames) * (1e9 / fps)).astype(np.int64), (cameras, 1))
+    stamps_s = np.asarray(content["stamps_s"], dtype=float)
+    if stamps_s.shape != (cameras, frames) or not np.isfinite(stamps_s).all() or stamps_s.min() < 0:
+        raise InputError(
+            f"{where}: stamps_s is {stamps_s.shape}; expected finite seconds >= 0 of shape {(cameras, frames)}"
+        )
+    return np.round(stamps_s * 1e9).astype(np.int64)
+
+
+def _person_ids(where: str, content: dict[str, np.ndarray], people: int) -> tuple[int, ...]:
+    if "person_ids" not in content:
+        return tuple(range(people)) if people > 1 else ()
+    ids = np.ravel(content["person_ids"])
+    if len(ids) != people or ids.dtype.kind not in "iu":
+        raise InputError(
+            f"{where}: person_ids is {ids.dtype} of length {len(ids)}; expected {people} integers, one a person"
+        )
+    return tuple(int(i) for i in ids)
+
+
+def _frame(camera: Camera, stamp_ns: int, people: np.ndarray, ids: tuple[int, ...], number: int) -> KeypointFrame:
+    """`people` (P, K, 3): those of whom nothing was seen are left out."""
+    seen = (people[..., 2] > 0).any(-1)
+    return KeypointFrame(
+        camera=camera.name,
+        stamp_ns=int(stamp_ns),
+        arrival_ns=int(stamp_ns),
+        points=people[seen],
+        person_ids=tuple(i for i, here in zip(ids, seen, strict=True) if here) if ids else (),
+        frame_number=number,
+        size_px=(camera.width, camera.height),
+    )
+
+
+def _rig(where: str, content: dict[str, np.ndarray], count: int) -> Rig:
+    """Cameras of the npz's OpenCV calibration."""
+    shapes = {"K": (count, 3, 3), "rvec": (count, 3), "tvec": (count, 3), "size": (count, 2)}
+    values = {}
+    for key, shape in shapes.items():
+        values[key] = np.asarray(content[key], dtype=float)
+        if values[key].size != np.prod(shape) or len(values[key]) != count or not np.isfinite(values[key]).all():
+            raise InputError(f"{where}: {key} is {values[key].shape}; expected finite numbers of shape {shape}")
+        values[key] = values[key].reshape(shape)
+    dist = np.asarray(content["dist"], dtype=float)
+    if dist.ndim < 2 or len(dist) != count:
+        raise InputError(f"{where}: dist is {dist.shape}; expected ({count}, 4), ({count}, 5) or ({count}, 8)")
+    names = _camera_names(where, content, count)
+    cameras = {}
+    for c, name in enumerate(names):
+        model, d = _distortion(where, name, content, c, dist[c].ravel())
+        position_m, orientation_xyzw = pose_from_opencv(values["rvec"][c], values["tvec"][c])
+        width, height = (int(x) for x in values["size"][c])
+        camera = Camera(
+            name,
+            width,
+            height,
+            model,
+            values["K"][c],
+            d,
+            position_m,
+            orientation_xyzw,
+            f"{name}_optical",
+            Path(where).name,
+        )
+        cameras[name] = checked_camera(camera, where)
+    return Rig(cameras)
+
+
+def pose_from_opencv(rvec: np.ndarray, tvec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Position and quaternion x y z w of the optical frame in world, of p_camera = R(rvec) p_world + tvec (m)."""
+    import cv2
+
+    camera_from_world = cv2.Rodrigues(np.asarray(rvec, dtype=float))[0]
+    return -camera_from_world.T @ np.asarray(tvec, dtype=float), xyzw_from_matrix(camera_from_world.T)
+
+
+def _camera_names(where: str, content: dict[str, np.ndarray], count: int) -> list[str]:
+    if "camera_names" not in content:
+        return [f"cam{c}" for c in range(count)]
+    names = [topic_name(str(name)) for name in np.ravel(content["camera_names"])]
+    if len(names) != count or len(set(names)) != count:
+        raise InputError(f"{where}: camera_names is {names}; expected {count} different names")
+    return names
+
+
+def topic_name(name: str) -> str:
+    """A camera's name as a ROS topic may have it: letters, digits and underscores, no digit first."""
+    plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).strip("_") or "camera"
+    return f"cam{plain}" if plain[0].isdigit() else plain
+
+
+def _distortion(
+    where: str, name: str, content: dict[str, np.ndarray], index: int, d: np.ndarray
+) -> tuple[str, np.ndarray]:
+    """Model and coefficients; zeros that only fill an array of cameras with different lenses are cut off."""
+    models: Any = np.ravel(content["distortion_model"]) if "distortion_model" in content else None
+    model = str(models[index if len(models) > 1 else 0]) if models is not None and len(models) else ""
+    if not model:
+        model = "rational_polynomial" if len(d) == 8 else "plumb_bob"
+    if model not in DISTORTION_LENGTHS:
+        raise InputError(
+            f"{where}: distortion_model of camera {name} is '{model}'; expected {', '.join(DISTORTION_LENGTHS)}"
+        )
+    longest = max(DISTORTION_LENGTHS[model])
+    if np.any(d[longest:] != 0):
+        raise InputError(f"{where}: dist of camera {name} has {len(d)} coefficients; {model} has {longest}")
+    return model, d[:longest]
