@@ -45,6 +45,8 @@ def base_mujoco_model() -> mujoco.MjModel:
     joints = tuple(model.joint(i).name for i in range(1, model.njnt))
     if bodies != BODY_NAMES or joints != JOINT_NAMES or model.nq != QPOS_SIZE or model.nv != TANGENT_SIZE:
         raise RuntimeError("base_model.xml does not have the bodies and joints of body/names.py in their order")
+    if model.jnt_pos.any() or (model.body_quat != [1, 0, 0, 0]).any() or model.body_jntnum.max() > 3:
+        raise RuntimeError("base_model.xml has a hinge off its body's origin, a turned body or a body with four hinges")
     return model
 
 
