@@ -8,12 +8,22 @@ import numpy as np
 
 from markerless_biomech.body.names import JOINT_NAMES
 from markerless_biomech.body.subject import subject_from_height
-from markerless_biomech.cameras.rig import Camera
+from markerless_biomech.cameras.rig import Camera, Rig
 from markerless_biomech.keypoints import KeypointFrame, load_keypoint_set
+from markerless_biomech.recording.bags import BagWriter
+from markerless_biomech.recording.definitions import definition_texts, subject_text
 from markerless_biomech.recording.oracle import BodyOracle, project_px
 from markerless_biomech.recording.result_bag import BodyTrack, ResultBag
-from markerless_biomech.recording.result_messages import FitRecord, FitTimes
-from markerless_biomech.results import FitReport, Tracking
+from markerless_biomech.recording.result_messages import (
+    FitRecord,
+    FittedCameras,
+    FitTimes,
+    body_to_message,
+    cameras_to_message,
+    report_to_message,
+)
+from markerless_biomech.recording.session_bag import write_cameras, write_definitions, write_frame
+from markerless_biomech.results import BodyEstimate, FitReport, Tracking
 from markerless_biomech.rotations import xyzw_from_matrix
 
 START_NS = 1_700_000_000_000_000_000
@@ -133,3 +143,61 @@ def _record(stamp_ns: int) -> FitRecord:
     now_s = stamp_ns / 1e9 % 1000
     times = FitTimes(now_s, now_s + 0.002, now_s + 0.0025, now_s + 0.003, now_s + 0.011, now_s + 0.012)
     return FitRecord(FitReport(stamp_ns=int(stamp_ns), result="OK"), times)
+
+
+def write_made_bag(session: ResultBag, path: Path) -> Path:
+    """The session as a bag, as replay would have written it."""
+    rig = Rig(session.rig)
+    frames = sorted((frame for frames in session.keypoints.values() for frame in frames), key=lambda f: f.arrival_ns)
+    with BagWriter(path) as writer:
+        write_definitions(writer, definition_texts(session.keypoint_set, rig, session.subject), frames[0].arrival_ns)
+        write_definitions(writer, {"subject": subject_text(session.subject)}, frames[0].arrival_ns, prefix="truth/")
+        write_cameras(writer, rig, frames[0].arrival_ns)
+        for frame in frames:
+            write_frame(writer, frame, session.keypoint_set, rig)
+        for topic, track in {
+            "/body_state": session.live,
+            "/body_state_settled": session.settled,
+            "/truth/body_state": session.truth,
+        }.items():
+            for estimate in _estimates(track):
+                writer.write(topic, body_to_message(writer.types, estimate), estimate.stamp_ns)
+        writer.write("/truth/fitted_cameras", cameras_to_message(writer.types, _cameras(session)), frames[0].arrival_ns)
+        for record in session.records:
+            writer.write("/fit_report", report_to_message(writer.types, record), record.report.stamp_ns)
+    return path
+
+
+def _estimates(track: BodyTrack | None) -> list[BodyEstimate]:
+    assert track is not None
+    return [
+        BodyEstimate(
+            stamp_ns=int(track.stamps_ns[row]),
+            settled=False,
+            tracking=Tracking(track.tracking[row]),
+            qpos=track.qpos[row],
+            qvel=np.zeros(40),
+            covariance=np.diag(np.r_[np.full(6, 1e-4), track.joint_std_rad[row] ** 2]),
+            sites_m=track.sites_m[row],
+            sites_std_m=track.sites_std_m[row],
+            site_seen=np.ones(track.sites_m.shape[1], dtype=bool),
+        )
+        for row in range(len(track))
+    ]
+
+
+def _cameras(session: ResultBag) -> FittedCameras:
+    count = len(session.rig)
+    poses = [np.r_[camera.position_m, camera.orientation_xyzw] for camera in session.rig.values()]
+    return FittedCameras(
+        stamp_ns=START_NS,
+        names=tuple(session.rig),
+        frame_ids=tuple(camera.frame_id for camera in session.rig.values()),
+        poses=np.array(poses),
+        covariance=np.zeros((count, 6, 6)),
+        correction_deg=np.zeros(count),
+        correction_m=np.zeros(count),
+        residual_px=np.zeros(count),
+        share_used=np.ones(count),
+        status=np.zeros(count, dtype=np.uint8),
+    )
