@@ -54,7 +54,7 @@ def _hinge_rotations(joints: jax.Array) -> tuple[jax.Array, jax.Array]:
     turn = jnp.concatenate([jnp.cos(half), jnp.sin(half) * _AXES], axis=-1)[..., _HINGES, :]
     first, second, third = (turn[..., i, :] for i in range(_HINGES_A_BODY))
     two = multiply(first, second)
-    axes = _AXES[_HINGES]
+    axes = jnp.asarray(_AXES[_HINGES])
     unturned = jnp.broadcast_to(axes[:, 0], (*first.shape[:-1], 3))
     turned = jnp.stack([unturned, rotate(first, axes[:, 1]), rotate(two, axes[:, 2])], axis=-2)
     return multiply(two, third), turned[..., JOINT_BODY, _SLOT_OF_JOINT, :]
