@@ -5,7 +5,7 @@ OLDEST := .venv-oldest
 RUN := $(VENV)/bin
 SOURCES := markerless_biomech test launch setup.py install.py
 
-.PHONY: help demo demo-real test test-oldest lint check bench format install install-oldest
+.PHONY: help demo demo-real test test-oldest lint check bench format config install install-oldest
 
 help:
 	@echo "make demo         the whole live system on this machine: virtual walker, estimator, recording, report"
@@ -48,3 +48,6 @@ bench: install
 format: install
 	@$(RUN)/ruff format $(SOURCES)
 	@$(RUN)/ruff check --fix $(SOURCES)
+
+config: install
+	@$(RUN)/python -m markerless_biomech.nodes.parameters

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from rclpy.node import Node
 
+from ..cameras.frame_sets import DROP_CAUSES
+from ..recording.camera_health import fitted_cameras
 from ..recording.result_messages import FittedCameras
 from ..results import FitReport, Tracking
 from ..settings import EstimatorSettings
@@ -77,8 +79,9 @@ class Health:
         """Camera frames and messages dropped since the start, by cause."""
         if self._worker is None:
             return {}
-        counts = {cause: int(count) for cause, count in self._worker.capture.assembler.counters.items()}
-        return counts | {"queue full": self._worker.queue_overflows, "refused": self._refused}
+        counters = self._worker.capture.assembler.counters
+        counts = {cause: int(counters[cause]) for cause in DROP_CAUSES}
+        return counts | {"queue_full": self._worker.queue_overflows, "refused": self._refused}
 
     def publish(self, active: bool, missing: list[str]) -> FittedCameras | None:
         """Publish diagnostics and say what is missing; returns how the cameras fare, once a rig is known."""
@@ -145,25 +148,16 @@ class Health:
         """The cameras as the estimator uses them: those of the nominal calibration."""
         assert self._worker is not None
         estimator = self._worker.capture.estimator
-        rig, report = estimator.rig, self._report
-        if rig is None:
+        report, now_ns = self._report, self._node.get_clock().now().nanoseconds
+        if estimator.rig is None:
             return None
-        cameras, count = list(rig.cameras.values()), len(rig.cameras)
-        index = {name: position for position, name in enumerate(estimator.camera_names)}
-        rows = [index[camera.name] for camera in cameras]
-        known = report is not None and len(report.camera_residual_px) == len(index)
-        return FittedCameras(
-            stamp_ns=report.stamp_ns if report is not None else self._node.get_clock().now().nanoseconds,
-            names=tuple(camera.name for camera in cameras),
-            frame_ids=tuple(camera.frame_id for camera in cameras),
-            poses=np.array([np.r_[camera.position_m, camera.orientation_xyzw] for camera in cameras]),
-            covariance=np.zeros((count, 6, 6)),
-            correction_deg=np.zeros(count),
-            correction_m=np.zeros(count),
-            residual_px=report.camera_residual_px[rows] if known else np.full(count, np.nan),  # type: ignore[union-attr]
-            share_used=report.camera_share[rows] if known else np.zeros(count),  # type: ignore[union-attr]
-            status=np.array([getattr(FittedCameras, statuses.get(camera.name, "DEAD")) for camera in cameras]),
-            calibration_version=estimator.calibration_version,
+        return fitted_cameras(
+            estimator.rig,
+            report.stamp_ns if report is not None else now_ns,
+            estimator.camera_names,
+            report,
+            statuses,
+            estimator.calibration_version,
         )
 
     def _say(self, kind: str, sentence: str) -> None:

@@ -1,25 +1,36 @@
 """ROS parameters from settings: each field of a settings dataclass is declared with its default, bounds and sentence.
 
 Parameters are read-only once the node runs, unless their setting says `live`. An empty list has no type in ROS 2, so a
-list setting whose default is empty stays unset until it is given.
+list setting whose default is empty stays unset until it is given. `python -m markerless_biomech.nodes.parameters`
+writes config/*.yaml anew.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 import typing
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from ..errors import InputError
-from ..settings import from_dict
+from ..settings import EstimatorSettings, PlayerSettings, SimulationSettings, from_dict
 
 Settings = TypeVar("Settings")
+
+NODE_SETTINGS = {
+    "motion_estimator": EstimatorSettings,
+    "rig_simulator": SimulationSettings,
+    "keypoint_player": PlayerSettings,
+}
+"""Each has a file in config/."""
 
 _LIST_TYPES = {str: Parameter.Type.STRING_ARRAY, float: Parameter.Type.DOUBLE_ARRAY, int: Parameter.Type.INTEGER_ARRAY}
 
@@ -84,3 +95,34 @@ def _default(field: dataclasses.Field[Any], kind: Any) -> Any:
     if not isinstance(field.default, tuple):
         return field.default
     return list(field.default) or _LIST_TYPES[typing.get_args(kind)[0]]
+
+
+def parameter_file_text(node_name: str, kind: type) -> str:
+    """A parameter file with every default, each under its sentence; an empty list, which has no type, commented."""
+    lines = [f"# Parameters of {node_name} with their defaults. Written by `make config`.", f"/**/{node_name}:"]
+    lines.append("  ros__parameters:")
+    for field in dataclasses.fields(kind):
+        lines += textwrap.wrap(_help(field), 110, initial_indent="    # ", subsequent_indent="    # ")
+        value = list(field.default) if isinstance(field.default, tuple) else field.default
+        text = yaml.safe_dump({field.name: value}, default_flow_style=False, width=1000).strip()
+        lines.append(f"    # {text}" if value == [] else f"    {text}")
+    return "\n".join(lines) + "\n"
+
+
+def _help(field: dataclasses.Field[Any]) -> str:
+    meta = field.metadata
+    bounds = f" {meta['low']:g} to {meta['high']:g}" if meta["low"] is not None and meta["high"] is not None else ""
+    unit = f" {meta['unit']}" if meta["unit"] else ""
+    choices = f" One of {', '.join(meta['choices'])}." if meta["choices"] else ""
+    about = f" [{(bounds + unit).strip()}]" if bounds or unit else ""
+    return f"{meta['sentence']}{choices}{about}"
+
+
+def write_parameter_files(folder: Path) -> None:
+    """Write config/*.yaml."""
+    for node_name, kind in NODE_SETTINGS.items():
+        (folder / f"{node_name}.yaml").write_text(parameter_file_text(node_name, kind))
+
+
+if __name__ == "__main__":
+    write_parameter_files(Path("config"))
