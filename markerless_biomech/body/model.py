@@ -28,7 +28,7 @@ from .base import (
 from .kinematics import JOINT_BODY, BodyFrames, forward_kinematics
 from .names import BODY_NAMES
 from .quaternions import axes_of, conjugate, exp, log, multiply, normalized, rotate
-from .scaling import body_scales, neutral_qpos, standing_height_m
+from .scaling import body_scales, neutral_qpos, scaled_body_positions, standing_height_m
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -69,11 +69,10 @@ class BodyParameters:
 def body_parameters(subject: Subject, keypoint_set: KeypointSet) -> BodyParameters:
     """Scale the base model and the keypoint set's sites to `subject`. Offsets of other keypoints are left out."""
     scale = body_scales(subject.scales)
-    model = base_mujoco_model()
     site_body = np.array([1 + BODY_NAMES.index(body) if body else 0 for body in keypoint_set.bodies], dtype=np.int32)
     offsets = np.array([subject.offsets_m.get(name, np.zeros(3)) for name in keypoint_set.names])
     values = (
-        model.body_pos * scale[model.body_parentid],
+        scaled_body_positions(subject.scales),
         scale,
         site_body,
         keypoint_set.positions_m * scale[site_body] + offsets,

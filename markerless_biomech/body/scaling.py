@@ -54,6 +54,12 @@ def body_scales(scales: np.ndarray) -> np.ndarray:
     return 1.0 + scale_mix() @ np.asarray(scales, dtype=float)
 
 
+def scaled_body_positions(scales: np.ndarray) -> np.ndarray:
+    """(22, 3) position of each body in its parent's frame (m), MuJoCo's ids, world first."""
+    model = base_mujoco_model()
+    return model.body_pos * body_scales(scales)[model.body_parentid]
+
+
 def standing_pelvis_height_m(subject: Subject) -> float:
     """Height of the pelvis' origin above the lower sole, upright with every joint at 0."""
     return -float(_neutral_sites(subject, SOLE_SITES)[:, 2].min())
@@ -73,11 +79,10 @@ def neutral_qpos(subject: Subject) -> np.ndarray:
 
 def _neutral_sites(subject: Subject, names: tuple[str, ...]) -> np.ndarray:
     """Positions (N, 3) of sites relative to the pelvis in neutral, where every body is parallel to world."""
-    scale, model = body_scales(subject.scales), base_mujoco_model()
-    origin = np.zeros((model.nbody, 3))
-    for body in range(2, model.nbody):
-        parent = model.body_parentid[body]
-        origin[body] = origin[parent] + model.body_pos[body] * scale[parent]
+    scale, origin = body_scales(subject.scales), scaled_body_positions(subject.scales)
+    origin[:2] = 0.0
+    for body in range(2, len(origin)):
+        origin[body] += origin[base_mujoco_model().body_parentid[body]]
     landmarks = base_sites(names)
     body = np.array([1 + BODY_NAMES.index(name) for name in landmarks.bodies])
     return origin[body] + landmarks.positions_m * scale[body]
