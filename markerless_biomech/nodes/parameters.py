@@ -21,13 +21,14 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from ..errors import InputError
-from ..settings import EstimatorSettings, PlayerSettings, SimulationSettings, from_dict
+from ..settings import EstimatorSettings, PlayerSettings, from_dict
+from .node_settings import RigSimulatorSettings
 
 Settings = TypeVar("Settings")
 
 NODE_SETTINGS = {
     "motion_estimator": EstimatorSettings,
-    "rig_simulator": SimulationSettings,
+    "rig_simulator": RigSimulatorSettings,
     "keypoint_player": PlayerSettings,
 }
 """Each has a file in config/."""

@@ -13,6 +13,7 @@ from ..body.urdf import LinkTree, link_tree, urdf_text
 from ..cameras.rig import Rig
 from ..keypoints import KeypointSet
 from ..recording.definitions import DEFINITION_NAMES, definition_texts, model_id
+from ..recording.link_messages import links_to_message
 from ..recording.message_types import string_to_message
 from ..recording.messages import transforms_to_message
 from ..recording.result_messages import (
@@ -111,12 +112,9 @@ class ResultPublisher:
         self._cameras.publish(cameras_to_message(TYPES, cameras, self._settings.world_frame))
 
     def _publish_transforms(self, live: BodyEstimate) -> None:
-        if self._settings.tf == "off":
-            return
-        parents, children, positions, turns = self._tree.transforms(
-            live.qpos, self._settings.world_frame, self._settings.frame_prefix, root_only=self._settings.tf == "root"
-        )
-        self._transforms.publish(transforms_to_message(TYPES, live.stamp_ns, parents, children, positions, turns))
+        message = links_to_message(TYPES, self._tree, live, self._settings)
+        if message is not None:
+            self._transforms.publish(message)
 
     def _state(self, estimate: BodyEstimate, calibration_version: int) -> Any:
         pelvis = f"{self._settings.frame_prefix}pelvis"

@@ -6,7 +6,6 @@ Used by `demo`. Ends with its process; if the disk fills up, recording stops wit
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +16,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from ..errors import InputError
 from ..recording.bags import LATCHED_TOPICS, BagWriter, message_type
-from ..settings import setting
+from .node_settings import RecorderSettings
 from .parameters import declare_settings
 from .running import run
 
@@ -25,14 +24,6 @@ LOOK_S = 0.2
 """How often new topics are looked for."""
 DEPTH = 1000
 """Messages that may wait for the disk, a topic."""
-
-
-@dataclass(frozen=True)
-class RecorderSettings:
-    """Parameters of `recorder`."""
-
-    bag: str = setting("", "Folder of the bag to write.")
-    topics: tuple[str, ...] = setting((), "Topics of ours to record from their first message on; empty: all there are.")
 
 
 class Recorder(Node):

@@ -1,0 +1,182 @@
+"""A virtual walker before a virtual rig, live: keypoints, CameraInfo, /tf_static, and the truth beside them.
+
+The walk is made first, as `markerless-biomech simulate` makes it, then shown in real time, each camera's frames as late
+as its latency says. Shown endlessly it is closed to whole laps, so that the person never jumps.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+
+from ..cameras.rig import Rig
+from ..keypoints import KeypointFrame
+from ..recording.camera_health import fitted_cameras
+from ..recording.definitions import definition_texts, model_id
+from ..recording.message_types import header_to_message, point_to_message, string_to_message
+from ..recording.messages import camera_to_message, keypoint_frame_to_message, transforms_to_message
+from ..recording.result_messages import body_to_message, cameras_to_message
+from ..results import BodyEstimate, Tracking
+from ..simulation.motion import GaitEvent
+from ..simulation.virtual_rig import SimulatedSession, seamless, simulate
+from . import quality
+from .node_settings import RigSimulatorSettings
+from .parameters import declare_settings
+from .ros_types import TYPES
+from .running import run
+from .timetable import Departure, Timetable, wait_for_subscribers
+
+UNKNOWN_OF_A_STEP = (
+    *(f"{what}_{kind}m" for what in ("step_length", "step_width", "stride_length") for kind in ("", "std_")),
+    "step_time_s",
+    "stride_time_s",
+)
+"""Fields of a StepEvent that the simulator leaves to whoever judges."""
+
+
+class RigSimulator(Node):
+    """Publishes one simulated session, once or again and again."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("rig_simulator", **options)
+        settings = declare_settings(self, RigSimulatorSettings)
+        self.settings = seamless(settings) if settings.passes == 0 else settings
+        self.finished = False
+        self._model_id = ""
+        self._stopping = threading.Event()
+        names = [f"cam{index}" for index in range(settings.cameras)]
+        self._keypoints = {
+            name: self.create_publisher(TYPES.Keypoints2D, f"{name}/keypoints", quality.KEYPOINTS_OFFERED)
+            for name in names
+        }
+        self._infos = {
+            name: self.create_publisher(TYPES.CameraInfo, f"{name}/camera_info", quality.LATCHED) for name in names
+        }
+        self._static_transforms = self.create_publisher(TYPES.TFMessage, "/tf_static", quality.STATIC_TRANSFORMS)
+        self._body = self.create_publisher(TYPES.BodyState, "truth/body_state", quality.RESULTS)
+        self._events = self.create_publisher(TYPES.StepEvent, "truth/step_events", quality.RESULTS)
+        self._cameras = self.create_publisher(TYPES.FittedCameras, "truth/fitted_cameras", quality.LATCHED)
+        self._definitions = {
+            name: self.create_publisher(TYPES.String, f"truth/definitions/{name}", quality.LATCHED)
+            for name in ("model", "subject")
+        }
+        self._timetable = Timetable(self._departures(), self._done)
+        self._timetable.start()
+
+    def close(self) -> None:
+        """Stop the show."""
+        self._stopping.set()
+        self._timetable.stop()
+
+    def _departures(self) -> Iterator[Departure]:
+        """Definitions at once, then frame by frame."""
+        session = simulate(self.settings)
+        self._model_id = model_id(session.keypoint_set)
+        self._publish_definitions(session)
+        listeners = list(self._keypoints.values())
+        wait_for_subscribers(listeners, self.settings.wait_for_subscribers_s, self._stopping, self.get_logger().info)
+        self.get_logger().info(f"walking for {session.period_ns * 1e-9:.1f} s before {len(self._keypoints)} cameras")
+        start_ns = self.get_clock().now().nanoseconds
+        frames = len(session.stamps_ns)
+        for index in itertools.count() if self.settings.passes == 0 else range(self.settings.passes * frames):
+            yield from self._of_frame(session, index, start_ns)
+
+    def _of_frame(self, session: SimulatedSession, index: int, start_ns: int) -> Iterator[Departure]:
+        """The truth at its time, and what each camera's detector reports at its own."""
+        lap, row = divmod(index, len(session.stamps_ns))
+        lap_ns = lap * session.period_ns
+        true_ns = lap_ns + round(float(session.motion.stamps_s[row]) * 1e9)
+        message = partial(true_body_message, session, self._model_id, row, start_ns + true_ns)
+        yield Departure(true_ns, self._body, message)
+        for event in session.events:
+            event_ns = lap_ns + round(event.time_s * 1e9)
+            if true_ns <= event_ns < true_ns + 1e9 / self.settings.fps:
+                yield Departure(event_ns, self._events, event_message(event, start_ns + event_ns))
+        for frame in session.frame(index, start_ns):
+            frame_message = partial(self._frame_message, session, frame)
+            yield Departure(frame.arrival_ns - start_ns, self._keypoints[frame.camera], frame_message)
+
+    def _frame_message(self, session: SimulatedSession, frame: KeypointFrame) -> Any:
+        frame_id = session.rig_nominal.cameras[frame.camera].frame_id
+        return keypoint_frame_to_message(TYPES, frame, session.keypoint_set.name, frame_id)
+
+    def _publish_definitions(self, session: SimulatedSession) -> None:
+        """What is latched: the nominal rig for the estimator, the true rig and subject for the judge."""
+        stamp_ns = self.get_clock().now().nanoseconds
+        publish_rig(session.rig_nominal, stamp_ns, self._infos, self._static_transforms)
+        self._cameras.publish(cameras_to_message(TYPES, fitted_cameras(session.rig_true, stamp_ns)))
+        texts = definition_texts(session.keypoint_set, subject=session.subject)
+        for name, publisher in self._definitions.items():
+            publisher.publish(string_to_message(TYPES, texts[name]))
+
+    def _done(self, problem: str) -> None:
+        if problem:
+            self.get_logger().error(problem)
+        elif not self._stopping.is_set():
+            self.get_logger().info(f"sent {self._timetable.sent} messages, {self._timetable.late} of them late")
+            # Let the middleware deliver the last ones before the process ends.
+            self._stopping.wait(0.5)
+        self.finished = True
+
+
+def publish_rig(rig: Rig, stamp_ns: int, infos: dict[str, Any], static_transforms: Any) -> None:
+    """CameraInfo by camera, and the cameras' poses on /tf_static."""
+    for name, publisher in infos.items():
+        publisher.publish(camera_to_message(TYPES, rig.cameras[name], stamp_ns))
+    cameras = list(rig.cameras.values())
+    static_transforms.publish(
+        transforms_to_message(
+            TYPES,
+            stamp_ns,
+            [rig.world_frame] * len(cameras),
+            [camera.frame_id for camera in cameras],
+            np.array([camera.position_m for camera in cameras]),
+            np.array([camera.orientation_xyzw for camera in cameras]),
+        )
+    )
+
+
+def true_body_message(session: SimulatedSession, model: str, row: int, stamp_ns: int) -> Any:
+    """BodyState of the truth: its standard deviations are 0."""
+    sites = len(session.keypoint_set)
+    estimate = BodyEstimate(
+        stamp_ns=stamp_ns,
+        settled=True,
+        tracking=Tracking.TRACKED,
+        qpos=session.motion.qpos[row],
+        qvel=session.qvel[row],
+        covariance=np.zeros((40, 40)),
+        sites_m=session.sites_m[row],
+        sites_std_m=np.zeros(sites),
+        site_seen=np.ones(sites, bool),
+    )
+    return body_to_message(TYPES, estimate, model_id=model)
+
+
+def event_message(event: GaitEvent, stamp_ns: int) -> Any:
+    """StepEvent of the truth."""
+    side = TYPES.StepEvent.LEFT if event.side == "left" else TYPES.StepEvent.RIGHT
+    kind = TYPES.StepEvent.HEEL_STRIKE if event.type == "heel_strike" else TYPES.StepEvent.TOE_OFF
+    return TYPES.StepEvent(
+        header=header_to_message(TYPES, stamp_ns, "world"),
+        side=side,
+        type=kind,
+        confidence=1.0,
+        foot_position=point_to_message(TYPES, event.foot_position_m),
+        final=True,
+        **dict.fromkeys(UNKNOWN_OF_A_STEP, float("nan")),
+    )
+
+
+def main() -> None:
+    run(RigSimulator)
+
+
+if __name__ == "__main__":
+    main()
