@@ -140,6 +140,10 @@ class BagWriter:
         """Append a std_msgs/String, such as a definition."""
         self.write(topic, string_to_message(self.types, text), time_ns)
 
+    def add_file(self, name: str, text: str) -> None:
+        """Put a text file into the bag's folder; readers of bags pass over it."""
+        (self._folder / self.path.name / name).write_text(text)
+
     def write_raw(self, topic: str, kind: str, data: Any, time_ns: int, like: Any = None) -> None:
         """Append CDR bytes; `like` is the connection of another bag whose definition and QoS are kept."""
         topic = topic if topic.startswith("/") else f"/{topic}"

@@ -21,6 +21,7 @@ from .result_messages import (
     cameras_from_message,
     report_from_message,
 )
+from .step_messages import step_from_message
 
 RESULT_READERS: dict[str, Callable[[Any], Any]] = {
     "body_state": body_from_message,
@@ -29,6 +30,8 @@ RESULT_READERS: dict[str, Callable[[Any], Any]] = {
     "fit_report": report_from_message,
     "truth/body_state": body_from_message,
     "truth/fitted_cameras": cameras_from_message,
+    "step_events": step_from_message,
+    "truth/step_events": step_from_message,
 }
 
 

@@ -1,0 +1,25 @@
+"""The command `markerless-biomech`. Every command takes --json and says what went wrong in one sentence.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage. What takes long to import is imported inside the commands.
+"""
+
+from __future__ import annotations
+
+import click
+
+from .live import benchmark, demo
+from .machine import doctor, warmup
+from .sessions import evaluate, export, import_, replay, report, simulate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="markerless_biomech")
+def main() -> None:
+    """Markerless motion capture: 2-D keypoints of several cameras in, joint angles of a biomechanical model out.
+
+    Start with `markerless-biomech demo`. Every command has --help with an example.
+    """
+
+
+for _command in (demo, simulate, import_, replay, evaluate, report, export, benchmark, warmup, doctor):
+    main.add_command(_command)

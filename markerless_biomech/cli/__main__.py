@@ -1,0 +1,5 @@
+"""`python -m markerless_biomech.cli`."""
+
+from . import main
+
+main(prog_name="markerless-biomech")

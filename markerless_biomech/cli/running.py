@@ -1,0 +1,131 @@
+"""What all commands share: --json, one sentence on failure, exit codes, a progress bar on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import InputError
+
+TRACEBACK_VARIABLE = "MARKERLESS_BIOMECH_TRACEBACK"
+"""Set to anything to see the traceback of an unexpected failure."""
+
+Answer = dict[str, Any]
+
+
+def command(name: str) -> Callable[[Callable[..., Answer]], click.Command]:
+    """A command whose function returns its answer: printed as JSON with --json, else as lines."""
+
+    def decorate(function: Callable[..., Answer]) -> click.Command:
+        @functools.wraps(function)
+        def run(as_json: bool, **options: Any) -> None:
+            try:
+                answer = function(**options)
+            except click.ClickException:
+                raise
+            except KeyboardInterrupt:
+                _fail("stopped by the keyboard", as_json)
+            except Exception as error:
+                _fail(_sentence(error), as_json, error)
+            else:
+                _print(answer, as_json)
+                if answer.get("ok") is False:
+                    sys.exit(1)
+
+        json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as one JSON object, last.")
+        return click.command(name)(json_option(run))
+
+    return decorate
+
+
+def _sentence(error: Exception) -> str:
+    """What a person can do something with."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"the Python package {error.name} is not installed; run 'markerless-biomech doctor' to see what is missing"
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'the system'}: {error.strerror}"
+    line = (str(error).splitlines() or [""])[0]
+    return f"unexpected failure ({type(error).__name__}: {line}); set {TRACEBACK_VARIABLE}=1 for the details"
+
+
+def _fail(sentence: str, as_json: bool, error: Exception | None = None) -> None:
+    if error is not None and os.environ.get(TRACEBACK_VARIABLE):
+        import traceback
+
+        traceback.print_exception(error)
+    print(f"error: {sentence}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": sentence}))
+    sys.exit(1)
+
+
+def _print(answer: Answer, as_json: bool) -> None:
+    print(json.dumps(plain(answer)) if as_json else "\n".join(_lines(plain(answer))), flush=True)
+
+
+def plain(value: Any) -> Any:
+    """Values that JSON has: numbers of NumPy become Python's, what is not finite null, paths text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _lines(answer: Answer, indent: str = "") -> Iterator[str]:
+    """`key: value`, nested maps indented."""
+    for key, value in answer.items():
+        if isinstance(value, dict) and value:
+            yield f"{indent}{key}:"
+            yield from _lines(value, indent + "  ")
+        elif isinstance(value, list) and value and isinstance(value[0], dict) and "sentence" in value[0]:
+            yield from (f"{'ok  ' if finding.get('ok', True) else '  - '}  {finding['sentence']}" for finding in value)
+        else:
+            yield f"{indent}{key}: {_word(value)}"
+
+
+def _word(value: Any) -> str:
+    if value is None or value == {}:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(_word, value)) if isinstance(value, list) else str(value)
+
+
+@contextlib.contextmanager
+def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
+    """A function to be told the share that is done; draws a bar on standard error where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(description, total=1.0)
+        yield lambda share: progress.update(task, completed=share)
+
+
+def say(text: str) -> None:
+    """A remark beside the answer."""
+    print(text, file=sys.stderr, flush=True)

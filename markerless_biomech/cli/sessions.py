@@ -1,0 +1,190 @@
+"""Commands on recordings: simulate, import, replay, evaluate, report, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import InputError
+from ..settings import EstimatorSettings, SimulationSettings
+from .options import PATH, force_option, settings_from_options, settings_options
+from .running import Answer, command, progress_bar, say
+
+if TYPE_CHECKING:
+    from ..body.subject import Subject
+    from ..keypoints import KeypointSet
+
+OF_THE_NODE = (
+    "keypoint_set",
+    "subject_file",
+    "height_m",
+    "rig_file",
+    "world_frame",
+    "sync",
+    "queue_frames",
+    "autostart",
+)
+OF_THE_NODE += ("camera_refinement", "calibration_s")
+"""Settings of the estimator that a replay takes from its bag, or that mean nothing to it."""
+
+
+@command("simulate")
+@click.option("--out", type=PATH, required=True, help="Folder of the bag to write.")
+@settings_options(SimulationSettings)
+@force_option
+def simulate(out: Path, force: bool, **options: Any) -> Answer:
+    """Record a virtual walker before a virtual rig, with the truth.
+
+    In the bag's folder lie subject.yaml (the true subject) and rig.yaml (the nominal cameras) as well.
+
+    \b
+    Example:
+      markerless-biomech simulate --out walk --cameras 8 --seconds 10 --seed 1
+    """
+    from ..recording.simulated_bag import write_simulation
+
+    settings = settings_from_options(SimulationSettings, options)
+    with progress_bar("simulating") as progress:
+        return write_simulation(settings, out, force, progress)
+
+
+@command("import")
+@click.argument("source", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Folder of the bag to write.")
+@click.option("--calibration", type=PATH, help="Calib.toml of Pose2Sim, *.qca.txt of Qualisys, or rig.yaml.")
+@click.option("--keypoint-set", help="Shipped keypoint set, or the path of a lab's own file; guessed without.")
+@click.option(
+    "--fps", type=click.FloatRange(0.1, 1000), help="Frames a second of JSON folders without Config.toml. [Hz]"
+)
+@force_option
+def import_(
+    source: Path, out: Path, calibration: Path | None, keypoint_set: str | None, fps: float | None, force: bool
+) -> Answer:
+    """Make a bag of SOURCE: a session npz, or a folder with OpenPose's or Pose2Sim's JSON of each camera.
+
+    \b
+    Example:
+      markerless-biomech import session.npz --out bag
+      markerless-biomech import trial1 --calibration Calib.toml --keypoint-set body_25b --fps 60 --out bag
+    """
+    from ..recording.imports import import_recording
+
+    session = import_recording(source, out, calibration, keypoint_set, fps, force)
+    return {
+        "out": out,
+        "bag": out,
+        "cameras": list(session.rig.cameras),
+        "keypoint_set": session.keypoint_set.name,
+        "frames": len(session.frames),
+        "people": max(len(frame.points) for frame in session.frames),
+        "height_m": session.height_m,
+    }
+
+
+@command("replay")
+@click.argument("bag", type=PATH)
+@click.option("--subject", type=PATH, help="subject.yaml of the person.")
+@click.option("--height-m", type=click.FloatRange(0.5, 2.5), help="Stature, where there is no subject.yaml. [m]")
+@click.option("--out", type=PATH, required=True, help="Folder of the result bag to write.")
+@click.option("--keypoint-set", help="File of the keypoint set, where the bag does not define it.")
+@settings_options(EstimatorSettings, without=OF_THE_NODE)
+@force_option
+def replay(
+    bag: Path,
+    subject: Path | None,
+    height_m: float | None,
+    out: Path,
+    keypoint_set: str | None,
+    force: bool,
+    **options: Any,
+) -> Answer:
+    """Run the live estimator over BAG, without ROS: same bag, same answer.
+
+    \b
+    Example:
+      markerless-biomech replay walk --subject walk/subject.yaml --out walk_result
+      markerless-biomech replay lab_bag --height-m 1.81 --out lab_result
+    """
+    if (subject is None) == (height_m is None):
+        raise click.UsageError("give either --subject or --height-m")
+    settings = settings_from_options(EstimatorSettings, options)
+    from ..estimator import enable_compile_cache
+    from ..keypoints import load_keypoint_set
+    from ..recording.replay import replay as run
+
+    enable_compile_cache()
+    own_set = load_keypoint_set(keypoint_set) if keypoint_set else None
+    with progress_bar("replaying") as progress:
+        summary = run(bag, _subject(subject, height_m), out, settings, force, own_set, progress)
+    for sentence, count in summary.refused.items():
+        say(f"refused {count} messages: {sentence}")
+    return {"out": out, **vars(summary), "refused": sum(summary.refused.values())}
+
+
+def _subject(path: Path | None, height_m: float | None) -> Any:
+    """The subject's file, or the base model scaled once the keypoint set is known."""
+    from ..body.subject import load_subject, subject_from_height
+
+    if path is not None:
+        return load_subject(path)
+
+    def scaled(keypoint_set: KeypointSet) -> Subject:
+        assert height_m is not None
+        return subject_from_height(height_m, keypoint_set)
+
+    return scaled
+
+
+@command("evaluate")
+@click.argument("bag", type=PATH)
+@click.option("--result", type=click.Choice(("settled", "live")), default="settled", show_default=True)
+@click.option("--skip-s", type=click.FloatRange(0), default=0.0, help="Leave out so much of the start. [s]")
+@click.option("--reference", type=PATH, help="joints.csv of another program to compare with.")
+def evaluate(bag: Path, result: str, skip_s: float, reference: Path | None) -> Answer:
+    """Judge the results in BAG: against the images, against the truth where the bag holds it.
+
+    \b
+    Example:
+      markerless-biomech evaluate walk_result --skip-s 1 --json
+    """
+    from ..recording.evaluation import evaluate as judge
+
+    return judge(bag, result, skip_s, reference)
+
+
+@command("report")
+@click.argument("bag", type=PATH)
+@click.option("--out", type=PATH, required=True, help="HTML file to write; pictures go beside it.")
+@force_option
+def report(bag: Path, out: Path, force: bool) -> Answer:
+    """Write a page with pictures of the results in BAG: angles, skeleton over keypoints, cameras, residuals.
+
+    \b
+    Example:
+      markerless-biomech report walk_result --out report.html
+    """
+    from ..recording.report import write_report
+
+    if out.exists() and not force:
+        raise InputError(f"{out} exists already; choose another name, or give --force to replace it")
+    return {"out": write_report(bag, out)}
+
+
+@command("export")
+@click.argument("bag", type=PATH)
+@click.option("--format", "kind", type=click.Choice(("csv",)), default="csv", show_default=True)
+@click.option("--out", type=PATH, required=True, help="File to write, such as joints.csv.")
+@click.option("--result", type=click.Choice(("settled", "live", "truth")), default="settled", show_default=True)
+@force_option
+def export(bag: Path, kind: str, out: Path, result: str, force: bool) -> Answer:
+    """Write the joint angles in BAG as a table (degrees, metres).
+
+    \b
+    Example:
+      markerless-biomech export walk_result --format csv --out joints.csv
+    """
+    from ..recording.exports import export_joints
+
+    return {"out": out, "format": kind, "rows": export_joints(bag, out, result, force)}
