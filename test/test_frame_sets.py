@@ -23,19 +23,19 @@ def frame(camera, stamp_ms, arrival_ms=None):
     return KeypointFrame(camera, START + round(stamp_ms * MS), round(arrival_ms * MS), NOBODY)
 
 
-def stream(cameras=NAMES, frames=60, first=0, period_ms=1000 / 60, latency_ms=20.0, skip=(), shift_ms=0.0):
+def stream(cameras=NAMES, frames=60, first=0, period_ms=1000 / 60, latency_ms: float | dict = 20.0, skip=()):
     """Regular frames of all cameras; `skip` holds (camera, number); latency may be a dict by camera."""
     made = []
     for number in range(first, first + frames):
         for camera in cameras:
             if (camera, number) not in skip:
                 latency = latency_ms[camera] if isinstance(latency_ms, dict) else latency_ms
-                stamp = number * period_ms + shift_ms
+                stamp = number * period_ms
                 made.append(frame(camera, stamp, stamp + latency))
     return sorted(made, key=lambda f: f.arrival_ns)
 
 
-def run(assembler, frames, polls_ms=None, flush=False):
+def run(assembler, frames, flush=False):
     """Push frames, polling in between as a worker would; (set, when it left) in ms."""
     left = []
     for item in frames:

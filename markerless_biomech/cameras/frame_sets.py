@@ -30,7 +30,7 @@ REPLAY_WAIT_NS = 5 * SECOND_NS
 MAX_OPEN_SETS = 1024
 """Beyond this the oldest leaves."""
 
-DROP_CAUSES = ("late", "duplicate", "out_of_order", "future", "unknown_camera", "cleared")
+DROP_CAUSES: tuple[str, ...] = ("late", "duplicate", "out_of_order", "future", "unknown_camera", "cleared")
 """Why a frame was not used; 'cleared': it waited when time jumped."""
 
 __all__ = ["DROP_CAUSES", "FrameSet", "FrameSetAssembler"]
@@ -61,7 +61,7 @@ class FrameSetAssembler:
         if not self._streams:
             raise InputError("no cameras are configured; set the parameter cameras to their names")
         # changed by push, poll, flush and reset
-        self.counters: dict[str, int] = {name: 0 for name in ("received", "used", *DROP_CAUSES, "reset")}
+        self.counters = dict.fromkeys(("received", "used", *DROP_CAUSES, "reset"), 0)
         self._open: list[OpenSet] = []
         self._closed: deque[tuple[int, int]] = deque(maxlen=256)
         self._last_members: frozenset[str] = frozenset()
