@@ -117,7 +117,7 @@ def _message_definitions() -> Check:
 
 def _ros() -> Check:
     if importlib.util.find_spec("rclpy") is None:
-        mend = "source ROS 2's setup.bash, or install the wheels of requirements-ros.txt; replay works without"
+        mend = "source ROS 2's setup.bash, or install the wheels of requirements-ros-wheels.txt; replay works without"
         return Check("rclpy", False, f"rclpy is missing: nodes, demo and benchmark do not run; {mend}")
     return _in_process("rclpy", "import rclpy", "rclpy loads", "source ROS 2's setup.bash with this Python")
 
