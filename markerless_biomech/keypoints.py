@@ -17,7 +17,15 @@ import yaml
 
 from .errors import InputError
 
-SHIPPED_KEYPOINT_SETS = ("bml_movi_87", "coco_17", "halpe_26", "body_25", "body_25b", "blazepose_33", "coco_wholebody_133")
+SHIPPED_KEYPOINT_SETS = (
+    "bml_movi_87",
+    "coco_17",
+    "halpe_26",
+    "body_25",
+    "body_25b",
+    "blazepose_33",
+    "coco_wholebody_133",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +79,11 @@ def load_keypoint_set(source: str | Path) -> KeypointSet:
         raise InputError(
             f"keypoint set '{source}': neither a file nor one of the shipped sets {', '.join(SHIPPED_KEYPOINT_SETS)}"
         )
-    return keypoint_set_from_text(path.read_text(), str(path))
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"keypoint set {path} cannot be read: {error}") from error
+    return keypoint_set_from_text(text, str(path))
 
 
 @cache
@@ -83,13 +95,14 @@ def _load_shipped(name: str) -> KeypointSet:
 def keypoint_set_from_text(text: str, where: str) -> KeypointSet:
     """Parse the YAML of a keypoint set; `where` names the file in errors."""
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _UniqueKeys)
     except yaml.YAMLError as error:
         raise InputError(f"{where}: not valid YAML ({str(error).splitlines()[0]})") from error
     if not isinstance(content, dict) or not isinstance(content.get("keypoints"), dict) or not content["keypoints"]:
-        raise InputError(f"{where}: expected the fields 'name' and 'keypoints' (a map from keypoint name to body and position_m)")
+        raise InputError(f"{where}: expected 'name' and 'keypoints' (a map from keypoint name to body and position_m)")
     names = tuple(str(name) for name in content["keypoints"])
-    entries = [_entry(where, name, entry, names) for name, entry in zip(names, content["keypoints"].values(), strict=True)]
+    given = zip(names, content["keypoints"].values(), strict=True)
+    entries = [_entry(where, name, entry, names) for name, entry in given]
     partners = np.array([names.index(partner) for _, _, partner, _ in entries])
     lonely = np.flatnonzero(partners[partners] != np.arange(len(names)))
     if lonely.size:
@@ -105,6 +118,18 @@ def keypoint_set_from_text(text: str, where: str) -> KeypointSet:
     )
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a name given twice is an error: the second would replace the first and shift all that follow."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep)
+        keys = [self.construct_object(key) for key, _ in node.value]
+        twice = [key for key in mapping if keys.count(key) > 1]
+        if twice:
+            raise yaml.YAMLError(f"{twice[0]!r} twice, line {node.start_mark.line + 1} on")
+        return mapping
+
+
 def _entry(where: str, name: str, entry: Any, names: tuple[str, ...]) -> tuple[str, list[float], str, float]:
     """Check one keypoint of a file: (body, position, partner, weight); null means: ignore this keypoint."""
     from .body.names import BODY_NAMES
@@ -113,11 +138,12 @@ def _entry(where: str, name: str, entry: Any, names: tuple[str, ...]) -> tuple[s
         return "", [0.0, 0.0, 0.0], name, 0.0
     if not isinstance(entry, dict):
         raise InputError(f"{where}: keypoint '{name}' is {entry!r}; expected a map with body and position_m, or null")
-    body, position = entry.get("body"), entry.get("position_m")
+    body: Any = entry.get("body")
+    position: Any = entry.get("position_m")
     if body not in BODY_NAMES:
         raise InputError(f"{where}: keypoint '{name}' has body {body!r}; expected one of {', '.join(BODY_NAMES)}")
     if not _is_numbers(position, 3):
-        raise InputError(f"{where}: keypoint '{name}' has position_m {position!r}; expected three finite numbers in metres")
+        raise InputError(f"{where}: keypoint '{name}' has position_m {position!r}; expected three finite numbers (m)")
     partner = str(entry.get("partner", name))
     if partner not in names:
         raise InputError(f"{where}: keypoint '{name}' has partner '{partner}', which is not a keypoint of this file")
