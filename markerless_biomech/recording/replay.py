@@ -20,7 +20,7 @@ from ..settings import EstimatorSettings
 from .bags import BagWriter, check_writable, open_bag
 from .camera_health import fitted_cameras
 from .definitions import definition_texts, model_id
-from .messages import transforms_to_message
+from .link_messages import links_to_message
 from .recorded_session import RecordedSession, read_session, relative_name
 from .result_messages import (
     FitRecord,
@@ -151,7 +151,9 @@ class ResultWriter:
         self.lost += live is None or live.tracking is Tracking.LOST
         if live is not None and live.tracking is not Tracking.LOST:
             self._writer.write("/joint_states", joints_to_message(types, live), time_ns)
-            self._write_transforms(live, time_ns)
+            links = links_to_message(types, self._tree, live, self._settings)
+            if links is not None:
+                self._writer.write("/tf", links, time_ns)
         for topic, body in [("/body_state", live), *(("/body_state_settled", settled) for settled in estimate.settled)]:
             if body is not None:
                 self._writer.write(topic, self._body(body, capture), time_ns)
@@ -162,16 +164,6 @@ class ResultWriter:
         settings = self._settings
         pelvis, version = f"{settings.frame_prefix}pelvis", capture.estimator.calibration_version
         return body_to_message(self._writer.types, body, settings.world_frame, pelvis, self._model_id, version)
-
-    def _write_transforms(self, live: BodyEstimate, time_ns: int) -> None:
-        settings = self._settings
-        if settings.tf == "off":
-            return
-        parents, children, positions, turns = self._tree.transforms(
-            live.qpos, settings.world_frame, settings.frame_prefix, root_only=settings.tf == "root"
-        )
-        message = transforms_to_message(self._writer.types, live.stamp_ns, parents, children, positions, turns)
-        self._writer.write("/tf", message, time_ns)
 
     def write_cameras(self, capture: Capture, time_ns: int) -> None:
         """Append how the cameras stand and fare."""
