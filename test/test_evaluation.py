@@ -80,7 +80,7 @@ def test_intervals_that_never_cover_have_the_mean_level_as_calibration_error() -
 def test_a_rig_moved_turned_and_scaled_as_a_whole_has_no_camera_error() -> None:
     poses = [camera.world_from_camera for camera in ring_of_cameras(5).values()]
     rotation = np.array([r for r, _ in poses])
-    position = np.array([p for _, p in poses]) + [0.0, 0.0, 1.0] * np.arange(5)[:, None] / 10
+    position = np.array([p for _, p in poses]) + np.outer(np.arange(5), [0.0, 0.0, 0.1])
     turn = metrics.nearest_rotation(np.array([[0.9, -0.3, 0.1], [0.3, 0.9, 0.0], [-0.1, 0.05, 1.0]]))
     moved = 1.1 * position @ turn.T + [1.0, 2.0, 3.0]
     error_deg, error_mm = metrics.rig_errors(turn @ rotation, moved, rotation, position)
