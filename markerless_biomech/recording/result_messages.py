@@ -7,7 +7,7 @@ covariances about the fixed axes of the header's frame and twists in the child's
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ def body_to_message(
     calibration_version: int = 1,
 ) -> Any:
     """BodyState of an estimate; LOST has empty arrays and an identity pose."""
+    estimate = _in_numpy(estimate)
     lost = estimate.tracking == Tracking.LOST
     joints = np.zeros(0) if lost else estimate.qpos[7:]
     return types.BodyState(
@@ -56,6 +57,12 @@ def body_to_message(
         sites_std=types.array(joints if lost else estimate.sites_std_m),
         site_seen=types.array(joints if lost else estimate.site_seen, "uint8"),
     )
+
+
+def _in_numpy(estimate: BodyEstimate) -> BodyEstimate:
+    """The same with NumPy arrays: slicing an array of JAX costs a millisecond."""
+    arrays = {name: np.asarray(value) for name, value in vars(estimate).items() if hasattr(value, "shape")}
+    return replace(estimate, **arrays)
 
 
 def _pose_to_message(types: Types, estimate: BodyEstimate, lost: bool) -> Any:
@@ -119,8 +126,8 @@ def joints_to_message(types: Types, estimate: BodyEstimate, frame_id: str = "") 
     return types.JointState(
         header=header_to_message(types, estimate.stamp_ns, frame_id),
         name=list(JOINT_NAMES),
-        position=types.array(estimate.qpos[7:], "float64"),
-        velocity=types.array(estimate.qvel[6:], "float64"),
+        position=types.array(np.asarray(estimate.qpos)[7:], "float64"),
+        velocity=types.array(np.asarray(estimate.qvel)[6:], "float64"),
         effort=types.array((), "float64"),
     )
 
