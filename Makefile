@@ -23,10 +23,10 @@ install-oldest:
 	@$(PYTHON) install.py $(OLDEST) --oldest
 
 demo: install
-	@$(RUN)/markerless-biomech demo
+	@$(RUN)/markerless-biomech demo --force
 
 demo-real: install
-	@$(RUN)/markerless-biomech demo --real
+	@$(RUN)/markerless-biomech demo --real --out out/demo-real --force
 
 test: install
 	@$(RUN)/python -m pytest

@@ -63,7 +63,7 @@ class KeypointPlayer(Node):
         settings = self.settings
         heard = [publisher for topic, publisher in self._publishers_by_topic.items() if topic.endswith("/keypoints")]
         self._stopping.wait(settings.start_delay_s)
-        wait_for_subscribers(heard, settings.wait_for_subscribers_s, self._stopping, self.get_logger().info)
+        wait_for_subscribers(self, heard, settings.wait_for_subscribers_s, self._stopping)
         self.get_logger().info(f"playing {settings.bag}")
         begin_ns, start_ns = 0, self.get_clock().now().nanoseconds
         while True:

@@ -18,3 +18,5 @@ STATIC_TRANSFORMS = QoSProfile(
 )
 TRANSFORMS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 """As tf2 has it."""
+EVERY_RESULT = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+"""For listeners that must not miss one while they are busy."""

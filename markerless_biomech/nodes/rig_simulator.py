@@ -19,11 +19,12 @@ from ..cameras.rig import Rig
 from ..keypoints import KeypointFrame
 from ..recording.camera_health import fitted_cameras
 from ..recording.definitions import definition_texts, model_id
-from ..recording.message_types import header_to_message, point_to_message, string_to_message
+from ..recording.message_types import string_to_message
 from ..recording.messages import camera_to_message, keypoint_frame_to_message, transforms_to_message
 from ..recording.result_messages import body_to_message, cameras_to_message
-from ..results import BodyEstimate, Tracking
-from ..simulation.motion import GaitEvent
+from ..recording.simulated_bag import true_body, true_steps
+from ..recording.step_messages import step_to_message
+from ..results import BodyEstimate
 from ..simulation.virtual_rig import SimulatedSession, seamless, simulate
 from . import quality
 from .node_settings import RigSimulatorSettings
@@ -31,13 +32,6 @@ from .parameters import declare_settings
 from .ros_types import TYPES
 from .running import run
 from .timetable import Departure, Timetable, wait_for_subscribers
-
-UNKNOWN_OF_A_STEP = (
-    *(f"{what}_{kind}m" for what in ("step_length", "step_width", "stride_length") for kind in ("", "std_")),
-    "step_time_s",
-    "stride_time_s",
-)
-"""Fields of a StepEvent that the simulator leaves to whoever judges."""
 
 
 class RigSimulator(Node):
@@ -80,7 +74,7 @@ class RigSimulator(Node):
         self._model_id = model_id(session.keypoint_set)
         self._publish_definitions(session)
         listeners = list(self._keypoints.values())
-        wait_for_subscribers(listeners, self.settings.wait_for_subscribers_s, self._stopping, self.get_logger().info)
+        wait_for_subscribers(self, listeners, self.settings.wait_for_subscribers_s, self._stopping)
         self.get_logger().info(f"walking for {session.period_ns * 1e-9:.1f} s before {len(self._keypoints)} cameras")
         start_ns = self.get_clock().now().nanoseconds
         frames = len(session.stamps_ns)
@@ -90,17 +84,18 @@ class RigSimulator(Node):
     def _of_frame(self, session: SimulatedSession, index: int, start_ns: int) -> Iterator[Departure]:
         """The truth at its time, and what each camera's detector reports at its own."""
         lap, row = divmod(index, len(session.stamps_ns))
-        lap_ns = lap * session.period_ns
-        true_ns = lap_ns + round(float(session.motion.stamps_s[row]) * 1e9)
-        message = partial(true_body_message, session, self._model_id, row, start_ns + true_ns)
-        yield Departure(true_ns, self._body, message)
-        for event in session.events:
-            event_ns = lap_ns + round(event.time_s * 1e9)
-            if true_ns <= event_ns < true_ns + 1e9 / self.settings.fps:
-                yield Departure(event_ns, self._events, event_message(event, start_ns + event_ns))
+        lap_start_ns = start_ns + lap * session.period_ns
+        body = true_body(session, row, lap_start_ns)
+        yield Departure(body.stamp_ns - start_ns, self._body, partial(self._body_message, body))
+        for step in true_steps(session, lap_start_ns):
+            if body.stamp_ns <= step.stamp_ns < body.stamp_ns + 1e9 / self.settings.fps:
+                yield Departure(step.stamp_ns - start_ns, self._events, step_to_message(TYPES, step))
         for frame in session.frame(index, start_ns):
             frame_message = partial(self._frame_message, session, frame)
             yield Departure(frame.arrival_ns - start_ns, self._keypoints[frame.camera], frame_message)
+
+    def _body_message(self, body: BodyEstimate) -> Any:
+        return body_to_message(TYPES, body, model_id=self._model_id)
 
     def _frame_message(self, session: SimulatedSession, frame: KeypointFrame) -> Any:
         frame_id = session.rig_nominal.cameras[frame.camera].frame_id
@@ -139,38 +134,6 @@ def publish_rig(rig: Rig, stamp_ns: int, infos: dict[str, Any], static_transform
             np.array([camera.position_m for camera in cameras]),
             np.array([camera.orientation_xyzw for camera in cameras]),
         )
-    )
-
-
-def true_body_message(session: SimulatedSession, model: str, row: int, stamp_ns: int) -> Any:
-    """BodyState of the truth: its standard deviations are 0."""
-    sites = len(session.keypoint_set)
-    estimate = BodyEstimate(
-        stamp_ns=stamp_ns,
-        settled=True,
-        tracking=Tracking.TRACKED,
-        qpos=session.motion.qpos[row],
-        qvel=session.qvel[row],
-        covariance=np.zeros((40, 40)),
-        sites_m=session.sites_m[row],
-        sites_std_m=np.zeros(sites),
-        site_seen=np.ones(sites, bool),
-    )
-    return body_to_message(TYPES, estimate, model_id=model)
-
-
-def event_message(event: GaitEvent, stamp_ns: int) -> Any:
-    """StepEvent of the truth."""
-    side = TYPES.StepEvent.LEFT if event.side == "left" else TYPES.StepEvent.RIGHT
-    kind = TYPES.StepEvent.HEEL_STRIKE if event.type == "heel_strike" else TYPES.StepEvent.TOE_OFF
-    return TYPES.StepEvent(
-        header=header_to_message(TYPES, stamp_ns, "world"),
-        side=side,
-        type=kind,
-        confidence=1.0,
-        foot_position=point_to_message(TYPES, event.foot_position_m),
-        final=True,
-        **dict.fromkeys(UNKNOWN_OF_A_STEP, float("nan")),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -35,7 +37,7 @@ def run(make_node: Callable[[], Node], arguments: Sequence[str] | None = None) -
     stop = StopRequest()
     # rclpy's own handlers would end the process at the second SIGINT.
     rclpy.init(args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO)
-    node, executor = None, SingleThreadedExecutor()
+    node, executor, code = None, SingleThreadedExecutor(), 0
     try:
         node = make_node()
         executor.add_node(node)
@@ -43,7 +45,7 @@ def run(make_node: Callable[[], Node], arguments: Sequence[str] | None = None) -
             executor.spin_once(timeout_sec=SPIN_S)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        code = 1
     finally:
         if node is not None:
             close = getattr(node, "close", None)
@@ -52,3 +54,13 @@ def run(make_node: Callable[[], Node], arguments: Sequence[str] | None = None) -
             node.destroy_node()
         executor.shutdown()
         rclpy.try_shutdown()
+    _end(code)
+
+
+def _end(code: int) -> None:
+    """End the process. A compilation in progress would crash in the shutdown of the interpreter."""
+    if any(thread.is_alive() for thread in threading.enumerate() if thread is not threading.main_thread()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

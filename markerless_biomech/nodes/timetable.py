@@ -8,8 +8,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from rclpy.node import Node
+
 LATE_S = 0.1
 """A departure that is later than this is worth a word."""
+RECORDERS = ("recorder", "rosbag2_recorder")
+"""Nodes for which nobody waits."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +72,20 @@ class Timetable:
             time.sleep(wait_s)
 
 
-def wait_for_subscribers(
-    publishers: Iterable[Any], limit_s: float, stop: threading.Event, say: Callable[[str], None]
-) -> None:
+def wait_for_subscribers(node: Node, publishers: Iterable[Any], limit_s: float, stop: threading.Event) -> None:
     """Return when every publisher has a subscriber, or after `limit_s`; says once a second what is awaited."""
     deadline, said = time.monotonic() + limit_s, 0.0
-    publishers = list(publishers)
+    topics = [publisher.topic_name for publisher in publishers]
     while not stop.is_set() and time.monotonic() < deadline:
-        alone = [publisher.topic_name for publisher in publishers if publisher.get_subscription_count() == 0]
+        alone = [topic for topic in topics if not _is_heard(node, topic)]
         if not alone:
             return
         if time.monotonic() - said > 1.0:
             said = time.monotonic()
-            say(f"waiting for a subscriber of {', '.join(alone)}")
+            node.get_logger().info(f"waiting for a subscriber of {', '.join(alone)}")
         stop.wait(0.05)
+
+
+def _is_heard(node: Node, topic: str) -> bool:
+    """Whether anybody but a recorder, who is there from the beginning, subscribes."""
+    return any(info.node_name not in RECORDERS for info in node.get_subscriptions_info_by_topic(topic))
