@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from .base import PELVIS, base_mujoco_model
 from .quaternions import multiply, normalized, rotate
@@ -24,15 +25,15 @@ _HINGES_A_BODY = 3
 class BodyFrames:
     """Where everything is, in world."""
 
-    position: jax.Array
+    position: Float[Array, "*batch 22 3"]
     """(..., 22, 3) origin of each body (m); also the anchor of its joints."""
-    quaternion: jax.Array
+    quaternion: Float[Array, "*batch 22 4"]
     """(..., 22, 4) w x y z, world from body."""
-    joint_axis: jax.Array
+    joint_axis: Float[Array, "*batch 34 3"]
     """(..., 34, 3) unit axis of each hinge."""
 
 
-def forward_kinematics(body_pos: jax.Array, qpos: jax.Array) -> BodyFrames:
+def forward_kinematics(body_pos: Float[Array, "22 3"], qpos: Float[Array, "*batch 41"]) -> BodyFrames:
     """Frames of the bodies at poses `qpos` (..., 41), for positions `body_pos` (22, 3) of bodies in their parents."""
     local_quaternion, local_axis = _hinge_rotations(qpos[..., 7:])
     root = normalized(qpos[..., 3:7])[..., None, :]
@@ -48,7 +49,9 @@ def forward_kinematics(body_pos: jax.Array, qpos: jax.Array) -> BodyFrames:
     return BodyFrames(positions, quaternions, rotate(above_joint, local_axis))
 
 
-def _hinge_rotations(joints: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _hinge_rotations(
+    joints: Float[Array, "*batch 34"],
+) -> tuple[Float[Array, "*batch 22 4"], Float[Array, "*batch 34 3"]]:
     """Rotation (..., 22, 4) of each body in its parent, and axis (..., 34, 3) of each hinge in its body's parent."""
     half = 0.5 * jnp.concatenate([joints, jnp.zeros_like(joints[..., :1])], axis=-1)[..., None]
     turn = jnp.concatenate([jnp.cos(half), jnp.sin(half) * _AXES], axis=-1)[..., _HINGES, :]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
 from ..keypoints import KeypointSet
 from .base import (
@@ -56,13 +57,13 @@ __all__ = [
 class BodyParameters:
     """The base model in one subject's lengths, with one keypoint set's sites. A pytree: a swap never recompiles."""
 
-    body_pos: jax.Array
+    body_pos: Float[Array, "22 3"]
     """(22, 3) position of each body in its parent's frame (m)."""
-    body_scale: jax.Array
+    body_scale: Float[Array, "22 3"]
     """(22, 3) scale of each body along its own axes."""
-    site_body: jax.Array
+    site_body: Int[Array, " K"]
     """(K,) int32, MuJoCo's id of the body that carries each keypoint; the world for a keypoint that is not used."""
-    site_pos: jax.Array
+    site_pos: Float[Array, "K 3"]
     """(K, 3) position of each keypoint in its body's frame (m), scaled, offset added."""
 
 
@@ -82,13 +83,15 @@ def body_parameters(subject: Subject, keypoint_set: KeypointSet) -> BodyParamete
 
 
 @jax.jit
-def sites(parameters: BodyParameters, qpos: jax.Array) -> jax.Array:
+def sites(parameters: BodyParameters, qpos: Float[Array, "*batch 41"]) -> Float[Array, "*batch K 3"]:
     """Keypoint sites (..., K, 3) in world (m) at poses `qpos` (..., 41)."""
     return _site_positions(parameters, forward_kinematics(parameters.body_pos, qpos))
 
 
 @jax.jit
-def sites_with_jacobian(parameters: BodyParameters, qpos: jax.Array) -> tuple[jax.Array, jax.Array]:
+def sites_with_jacobian(
+    parameters: BodyParameters, qpos: Float[Array, "*batch 41"]
+) -> tuple[Float[Array, "*batch K 3"], Float[Array, "*batch K 3 40"]]:
     """Sites (..., K, 3) in world (m) and their derivative (..., K, 3, 40) by a step in the tangent space."""
     frames = forward_kinematics(parameters.body_pos, qpos)
     position = _site_positions(parameters, frames)
@@ -96,32 +99,36 @@ def sites_with_jacobian(parameters: BodyParameters, qpos: jax.Array) -> tuple[ja
 
 
 @jax.jit
-def body_poses(parameters: BodyParameters, qpos: jax.Array) -> tuple[jax.Array, jax.Array]:
+def body_poses(
+    parameters: BodyParameters, qpos: Float[Array, "*batch 41"]
+) -> tuple[Float[Array, "*batch 22 3"], Float[Array, "*batch 22 4"]]:
     """Positions (..., 22, 3) (m) and quaternions w x y z (..., 22, 4) of the bodies in world."""
     frames = forward_kinematics(parameters.body_pos, qpos)
     return frames.position, frames.quaternion
 
 
 @jax.jit
-def integrate(qpos: jax.Array, step: jax.Array) -> jax.Array:
+def integrate(qpos: Float[Array, "*batch 41"], step: Float[Array, "*batch 40"]) -> Float[Array, "*batch 41"]:
     """Poses (..., 41) after steps (..., 40): p + dp, quaternion * exp(rotation), joint + djoint."""
     turned = normalized(multiply(qpos[..., 3:7], exp(step[..., 3:6])))
     return jnp.concatenate([qpos[..., :3] + step[..., :3], turned, qpos[..., 7:] + step[..., 6:]], axis=-1)
 
 
 @jax.jit
-def difference(start: jax.Array, end: jax.Array) -> jax.Array:
+def difference(start: Float[Array, "*batch 41"], end: Float[Array, "*batch 41"]) -> Float[Array, "*batch 40"]:
     """The step (..., 40) with `integrate(start, step)` at `end`; rotations take the shorter way round."""
     rotation = log(multiply(conjugate(start[..., 3:7]), end[..., 3:7]))
     return jnp.concatenate([end[..., :3] - start[..., :3], rotation, end[..., 7:] - start[..., 7:]], axis=-1)
 
 
-def _site_positions(parameters: BodyParameters, frames: BodyFrames) -> jax.Array:
+def _site_positions(parameters: BodyParameters, frames: BodyFrames) -> Float[Array, "*batch K 3"]:
     body = parameters.site_body
     return frames.position[..., body, :] + rotate(frames.quaternion[..., body, :], parameters.site_pos)
 
 
-def _site_jacobian(parameters: BodyParameters, frames: BodyFrames, position: jax.Array) -> jax.Array:
+def _site_jacobian(
+    parameters: BodyParameters, frames: BodyFrames, position: Float[Array, "*batch K 3"]
+) -> Float[Array, "*batch K 3 40"]:
     """(..., K, 3, 40): identity | pelvis axis x (site - pelvis) | joint axis x (site - anchor) where it is carried.
 
     axis x (site - anchor) = axis x (site - pelvis) - axis x (anchor - pelvis), of which the last is the same for all.

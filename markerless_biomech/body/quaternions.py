@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 
-def multiply(a: jax.Array, b: jax.Array) -> jax.Array:
+def multiply(a: Float[Array, "*#batch 4"], b: Float[Array, "*#batch 4"]) -> Float[Array, "*_ 4"]:
     """Product (..., 4): rotate by `b`, then by `a`."""
     aw, ax, ay, az = (a[..., i] for i in range(4))
     bw, bx, by, bz = (b[..., i] for i in range(4))
@@ -21,35 +21,35 @@ def multiply(a: jax.Array, b: jax.Array) -> jax.Array:
     )
 
 
-def conjugate(quaternion: jax.Array) -> jax.Array:
+def conjugate(quaternion: Float[Array, "*batch 4"]) -> Float[Array, "*batch 4"]:
     """The inverse rotation (..., 4)."""
     return jnp.concatenate([quaternion[..., :1], -quaternion[..., 1:]], axis=-1)
 
 
-def normalized(quaternion: jax.Array) -> jax.Array:
+def normalized(quaternion: Float[Array, "*batch 4"]) -> Float[Array, "*batch 4"]:
     """Unit length (..., 4)."""
     return quaternion / jnp.linalg.norm(quaternion, axis=-1, keepdims=True)
 
 
-def rotate(quaternion: jax.Array, vector: jax.Array) -> jax.Array:
+def rotate(quaternion: Float[Array, "*#batch 4"], vector: Float[Array, "*#batch 3"]) -> Float[Array, "*_ 3"]:
     """Vector (..., 3) turned by a unit quaternion (..., 4)."""
     real, imaginary = quaternion[..., :1], quaternion[..., 1:]
     twice = 2.0 * jnp.cross(imaginary, vector)
     return vector + real * twice + jnp.cross(imaginary, twice)
 
 
-def axes_of(quaternion: jax.Array) -> jax.Array:
+def axes_of(quaternion: Float[Array, "*batch 4"]) -> Float[Array, "*batch 3 3"]:
     """(..., 3, 3) the three axes of the turned frame, one a row: the transpose of the rotation matrix."""
     return rotate(quaternion[..., None, :], jnp.eye(3, dtype=quaternion.dtype))
 
 
-def exp(rotation: jax.Array) -> jax.Array:
+def exp(rotation: Float[Array, "*batch 3"]) -> Float[Array, "*batch 4"]:
     """Quaternion (..., 4) of a rotation vector (..., 3) (rad)."""
     half = 0.5 * _safe_norm(rotation)
     return jnp.concatenate([jnp.cos(half), 0.5 * jnp.sinc(half / jnp.pi) * rotation], axis=-1)
 
 
-def log(quaternion: jax.Array) -> jax.Array:
+def log(quaternion: Float[Array, "*batch 4"]) -> Float[Array, "*batch 3"]:
     """Rotation vector (..., 3) (rad, length at most pi) of a unit quaternion (..., 4)."""
     shorter = jnp.where(quaternion[..., :1] < 0.0, -quaternion, quaternion)
     real, imaginary = shorter[..., :1], shorter[..., 1:]
@@ -59,7 +59,7 @@ def log(quaternion: jax.Array) -> jax.Array:
     return ratio * imaginary
 
 
-def _safe_norm(vector: jax.Array) -> jax.Array:
+def _safe_norm(vector: Float[Array, "*batch 3"]) -> Float[Array, "*batch 1"]:
     """Norm over the last axis, kept; its gradient at zero is zero."""
     square = jnp.sum(vector * vector, axis=-1, keepdims=True)
     positive = square > 0.0
