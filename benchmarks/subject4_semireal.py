@@ -111,11 +111,11 @@ def seen_by(
     markers_m: np.ndarray, k: np.ndarray, rvec: np.ndarray, tvec: np.ndarray, noise_px: float, rng: np.random.Generator
 ) -> np.ndarray:
     """(F, K, 3) noisy pixels and confidence: 1 for a marker in the image, 0 for one that is not there."""
-    there: np.ndarray = np.isfinite(markers_m).all(axis=-1)
+    there = np.asarray(np.isfinite(markers_m).all(axis=-1))
     pixels = np.zeros((*there.shape, 2))
     projected, _ = cv2.projectPoints(markers_m[there], rvec, tvec, k, None)
     pixels[there] = projected[:, 0] + rng.normal(0, noise_px, projected[:, 0].shape)
-    inside: np.ndarray = there & (pixels >= 0).all(axis=-1) & (pixels <= np.array(SIZE_PX) - 1).all(axis=-1)
+    inside = np.asarray(there & ((pixels >= 0) & (pixels <= np.array(SIZE_PX) - 1)).all(axis=-1))
     return np.concatenate([np.where(inside[..., None], pixels, 0), inside[..., None]], axis=-1)
 
 
@@ -134,7 +134,10 @@ def write_reference(content: Any, path: Path) -> None:
 def site_figures(
     bodies: list[BodyEstimate], markers_m: np.ndarray, stamps_ns: np.ndarray, skip_s: float
 ) -> dict[str, Any]:
-    """Median distance (mm) of sites from markers after `skip_s`, by site too, and how many frames were not TRACKED."""
+    """Median distance (mm) of sites from markers after `skip_s`, by site too, and how many frames were not TRACKED.
+
+    Among the settled results the frames of the last `lag_s` are missing: nothing came after them.
+    """
     rows = np.flatnonzero(stamps_ns >= stamps_ns[0] + skip_s * 1e9)
     body_from_stamp = {body.stamp_ns: body for body in bodies if body.tracking == Tracking.TRACKED}
     found = [row for row in rows if int(stamps_ns[row]) in body_from_stamp]
@@ -142,12 +145,16 @@ def site_figures(
         return {"frames": 0, "frames_not_tracked": len(rows), "median_mm": None, "per_site_mm": {}}
     sites_m = np.array([body_from_stamp[int(stamps_ns[row])].sites_m for row in found])
     error_mm = 1000 * np.linalg.norm(sites_m - markers_m[found], axis=-1)
-    per_site = np.nanmedian(error_mm, axis=0)
+    seen = np.isfinite(error_mm).any(axis=0)
+    per_site = {
+        name: round(float(np.nanmedian(error_mm[:, k])), 1) if seen[k] else None
+        for k, name in enumerate(load_keypoint_set(MARKERS).names)
+    }
     return {
         "frames": len(found),
         "frames_not_tracked": len(rows) - len(found),
         "median_mm": float(np.nanmedian(error_mm)),
-        "per_site_mm": dict(zip(load_keypoint_set(MARKERS).names, map(float, per_site.round(1)), strict=True)),
+        "per_site_mm": per_site,
     }
 
 
