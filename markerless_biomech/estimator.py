@@ -17,28 +17,20 @@ import numpy as np
 
 from .body.model import body_parameters
 from .body.subject import Subject
-from .cameras.association import (
-    CONFIDENT,
-    FEWEST_KEYPOINTS,
-    Group,
-    Prediction,
-    Rays,
-    best_group,
-    nearest_person,
-    right_way_round,
-)
-from .cameras.frame_sets import FrameSet
+from .cameras.association import Group, Prediction, Rays, best_group, nearest_person, triangulate
 from .cameras.calibrated_camera import Rig
+from .cameras.frame_sets import FrameSet
 from .cameras.rig import camera_arrays
 from .errors import InputError
 from .fitting import priors
 from .fitting.cold_start import START_POSTURES, placed, rigidity
-from .fitting.programs import PEOPLE, Programs, compile_programs
+from .fitting.programs import Programs, compile_programs
 from .fitting.residuals import Observations
 from .fitting.trajectory import LiveFit, Window
-from .keypoints import KeypointFrame, KeypointSet
+from .keypoints import KeypointSet
 from .results import BodyEstimate, FitReport, MotionEstimate, Tracking
 from .settings import EstimatorSettings
+from .sightings import PEOPLE, Lookout, Sighting
 
 FEWEST_VIEWS = 2
 """Views without which the state is predicted."""
@@ -46,10 +38,10 @@ FEWEST_VIEWS = 2
 AGREEING_AT_START = 0.5
 """Share of the points that must agree with the model for a cold start to be taken."""
 
-WORST_RESIDUAL_M = 0.10
-"""A mean residual above this, as a length at the person, for as long as `coast_s`, is not the subject any more."""
+WORST_NOISE_M = 0.06
+"""Points that scatter more than this about the model, as a length at the person, for `coast_s` are not the subject."""
 
-DRIFT_M_S2 = 3.0
+DRIFT_M_S2 = 1.0
 """Acceleration (m/s^2) that widens the gate while nothing is seen."""
 
 
@@ -72,7 +64,7 @@ def choose_device(setting: str) -> jax.Device:
         return jax.devices("gpu")[0]
     except RuntimeError:
         if setting == "gpu":
-            raise InputError("setting device is 'gpu', but JAX sees no GPU; install jax[cuda12] or use 'auto'") from None
+            raise InputError("setting device is 'gpu', but JAX sees no GPU; install jax[cuda12] or use auto") from None
         return jax.devices("cpu")[0]
 
 
@@ -83,27 +75,6 @@ class _Frame:
     stamp_ns: int
     tracking: Tracking
     seen: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Sighting:
-    """The subject's points in every image."""
-
-    image_px: np.ndarray
-    weight: np.ndarray
-    delay_s: np.ndarray
-    confident: np.ndarray
-    """(C, K) points of the subject that the detector was sure of."""
-    mirrored: int = 0
-
-    @property
-    def views(self) -> np.ndarray:
-        """(C,) cameras with enough points."""
-        return (self.weight > 0).sum(1) >= FEWEST_KEYPOINTS
-
-    def blind(self) -> _Sighting:
-        """The same, with nothing seen."""
-        return replace(self, weight=np.zeros_like(self.weight))
 
 
 class MotionEstimator:
@@ -119,9 +90,8 @@ class MotionEstimator:
         self.keypoint_set = keypoint_set
         self.settings = settings
         self._device = choose_device(settings.device)
-        self._limbs = _limb_masks(keypoint_set)
+        self._lookout = Lookout(self.camera_names, keypoint_set, settings.camera_time_offsets_s)
         self._rigidity = rigidity(keypoint_set)
-        self._index = {name: index for index, name in enumerate(self.camera_names)}
         self._programs: Programs | None = None
         # values that may be exchanged between two frame sets
         self.subject = subject
@@ -129,7 +99,7 @@ class MotionEstimator:
         self._rig: Rig | None = None
         self._rectified: dict[str, bool] = {}
         self._cameras = self._put(camera_arrays(Rig(cameras={}), self.camera_names))
-        self._camera_centres = np.zeros((len(self.camera_names), 3))
+        self._world_from_camera = (np.zeros((0, 3, 3)), np.zeros((0, 3)))
         self.calibration_version = 1
         # the track
         self.tracking = Tracking.LOST
@@ -172,7 +142,7 @@ class MotionEstimator:
         if self._programs is None:
             settings = self.settings
             self._programs = compile_programs(
-                self._parameters, self._cameras, settings.window_frames, settings.iterations, self._device
+                self._parameters, self._cameras, settings.window_frames, settings.iterations, PEOPLE, self._device
             )
 
     # ---------------------------------------------------------------- the method
@@ -186,82 +156,64 @@ class MotionEstimator:
         hop_s = (frame_set.stamp_ns - self._stamp_ns) * 1e-9
         if self._window is not None and not 0.0 < hop_s <= max(self.settings.coast_s, 0.1):
             self.reset()
-        if self._window is None:
-            estimate = self._cold_start(frame_set)
-        else:
-            estimate = self._track(frame_set, hop_s)
+        estimate = self._cold_start(frame_set) if self._window is None else self._track(frame_set, hop_s)
         self._stamp_ns = frame_set.stamp_ns
         return replace(estimate, reset=reset)
 
     def _track(self, frame_set: FrameSet, hop_s: float) -> MotionEstimate:
         """Predict, find the subject in every image, fit, judge."""
         sighting = self._find_subject(frame_set, hop_s)
-        seen = int(sighting.views.sum()) >= FEWEST_VIEWS
+        seen = sighting.views >= FEWEST_VIEWS
         if not seen:
             sighting = sighting.blind()
             self._unseen_s += hop_s
             if self._unseen_s > self.settings.coast_s:
-                return self._lost(frame_set, f"fewer than {FEWEST_VIEWS} cameras saw the subject for {self._unseen_s:.2f} s")
+                return self._lost(frame_set, f"seen by fewer than {FEWEST_VIEWS} cameras for {self._unseen_s:.2f} s")
         else:
             self._unseen_s = 0.0
         fit = self._fit(sighting, hop_s)
         if not np.isfinite(np.asarray(fit.qpos)).all():
             return self._lost(frame_set, "the fit diverged")
         if self._drifted(fit, hop_s):
-            return self._lost(frame_set, f"the model is {WORST_RESIDUAL_M * 100:.0f} cm off the images: not the subject")
+            return self._lost(frame_set, "the images have not agreed with the model for too long")
         self.tracking = Tracking.TRACKED if seen else Tracking.COASTING
         return self._estimate(frame_set, sighting, fit)
 
-    def _fit(self, sighting: _Sighting, hop_s: float) -> LiveFit:
+    def _fit(self, sighting: Sighting, hop_s: float) -> LiveFit:
         """Move the window by one frame."""
         assert self._programs is not None
-        observed = Observations(
-            sighting.image_px.astype(np.float32),
-            sighting.weight.astype(np.float32),
-            sighting.delay_s.astype(np.float32),
-        )
+        observed = Observations(sighting.image_px, sighting.weight, sighting.delay_s)
         self._window, self._factor, fit = self._programs.advance(
             self._window, self._parameters, self._cameras, observed, np.float32(hop_s)
         )
         return fit
 
-    def _find_subject(self, frame_set: FrameSet, hop_s: float) -> _Sighting:
+    def _find_subject(self, frame_set: FrameSet, hop_s: float) -> Sighting:
         """The nearest person to the prediction in every image, left and right tested."""
         assert self._programs is not None and self._window is not None
         expected = self._programs.expect(self._window, self._parameters, self._cameras, np.float32(hop_s))
-        noise_m = np.asarray(self._window.noise_m)
-        drift_m = 0.02 + 0.5 * DRIFT_M_S2 * (hop_s + self._unseen_s) ** 2
-        std_px = np.asarray(expected.pixels_per_metre) * np.sqrt(noise_m**2 + drift_m**2)
+        std_m = np.hypot(np.asarray(self._window.noise_m), 0.02 + 0.5 * DRIFT_M_S2 * (hop_s + self._unseen_s) ** 2)
+        std_px = np.asarray(expected.pixels_per_metre) * std_m
         prediction = Prediction(np.asarray(expected.image_px), np.asarray(expected.valid), std_px)
+        gate = self.settings.association_gate
         chosen = {
-            name: nearest_person(frame.points, self._index[name], prediction, self.settings.association_gate)
+            name: nearest_person(frame.points, self._lookout.index[name], prediction, gate)
             for name, frame in frame_set.frames.items()
         }
-        sighting = self._sighting(frame_set, chosen)
-        sides = right_way_round(
-            sighting.image_px, sighting.weight, prediction, self.keypoint_set.partners, self._limbs
-        )
-        return replace(sighting, image_px=sides.image_px, weight=sides.weight, mirrored=sides.mirrored)
+        if self._unseen_s and not self._is_subject(frame_set, chosen, np.asarray(expected.sites_m), gate * std_m.max()):
+            chosen = {}
+        return self._lookout.right_way_round(self._lookout.gather(frame_set, chosen), prediction)
 
-    def _sighting(self, frame_set: FrameSet, person_of_camera: dict[str, int]) -> _Sighting:
-        """Gather the chosen person of each camera; weight = confidence^2 x the keypoint's own."""
-        cameras, keypoints = len(self.camera_names), len(self.keypoint_set)
-        points = np.zeros((cameras, keypoints, 3), np.float32)
-        delay_s = np.zeros(cameras, np.float32)
-        for name, person in person_of_camera.items():
-            if person >= 0:
-                frame = frame_set.frames[name]
-                points[self._index[name]] = frame.points[person]
-                delay_s[self._index[name]] = self._delay_s(frame, frame_set.stamp_ns)
-        confidence = np.clip(points[..., 2], 0.0, 1.0)
-        weight = confidence**2 * self.keypoint_set.weights
-        return _Sighting(points[..., :2], weight, delay_s, (confidence >= CONFIDENT) & (self.keypoint_set.weights > 0))
-
-    def _delay_s(self, frame: KeypointFrame, stamp_ns: int) -> float:
-        """The camera's own mid-exposure after the frame set's stamp."""
-        offsets = self.settings.camera_time_offsets_s
-        offset_s = offsets[self._index[frame.camera]] if offsets else 0.0
-        return (frame.stamp_ns - stamp_ns) * 1e-9 + offset_s
+    def _is_subject(self, frame_set: FrameSet, chosen: dict[str, int], sites_m: np.ndarray, farthest_m: float) -> bool:
+        """After a gap somebody else may stand in the lines of sight: the trunk in space must be near its prediction."""
+        views = [ray for ray in self._rays(frame_set) if chosen[self.camera_names[ray.camera]] == ray.person]
+        if len(views) < FEWEST_VIEWS:
+            return False
+        points_m, known, _ = triangulate(views)
+        trunk = known & (self._rigidity >= 0.3)
+        if not trunk.any():
+            return False
+        return float(np.median(np.linalg.norm(points_m - sites_m, axis=-1)[trunk])) < farthest_m
 
     def _drifted(self, fit: LiveFit, hop_s: float) -> bool:
         """Whether the images have disagreed with the model for too long."""
@@ -269,7 +221,7 @@ class MotionEstimator:
         if used.any():
             assert self._window is not None
             noise = np.median(np.asarray(self._window.noise_m)[used.any(1)])
-            self._bad_s = self._bad_s + hop_s if noise > 0.6 * WORST_RESIDUAL_M else 0.0
+            self._bad_s = self._bad_s + hop_s if noise > WORST_NOISE_M else 0.0
         return self._bad_s > self.settings.coast_s
 
     # ---------------------------------------------------------------- cold start
@@ -281,7 +233,7 @@ class MotionEstimator:
         if group is None:
             return self._still_lost(frame_set, f"no person that {FEWEST_VIEWS} cameras agree on")
         person_of_camera = {self.camera_names[camera]: person for camera, person in group.person_of_camera.items()}
-        sighting = self._sighting(frame_set, person_of_camera)
+        sighting = self._lookout.gather(frame_set, person_of_camera)
         weights = self._rigidity * group.known
         if weights.sum() < 0.5:
             return self._still_lost(frame_set, "too few points of the trunk in two views")
@@ -289,11 +241,13 @@ class MotionEstimator:
         sites_m = np.asarray(self._programs.neutral_sites(self._parameters, starts))
         starts = np.stack([placed(q, s, group.points_m, weights) for q, s in zip(starts, sites_m, strict=True)])
         noise_m = np.full(len(self.camera_names), priors.DETECTOR_NOISE_M, np.float32)
-        observed = Observations(sighting.image_px, sighting.weight.astype(np.float32), sighting.delay_s)
+        observed = Observations(sighting.image_px, sighting.weight, sighting.delay_s)
         pose = self._programs.fit_pose(self._parameters, self._cameras, starts.astype(np.float32), observed, noise_m)
         agreeing = float(pose.agreeing)
         if not agreeing >= AGREEING_AT_START:
-            return self._still_lost(frame_set, f"the model meets {agreeing:.0%} of the points; expected {AGREEING_AT_START:.0%}")
+            return self._still_lost(
+                frame_set, f"the model meets {agreeing:.0%} of the points; expected {AGREEING_AT_START:.0%}"
+            )
         self._window = self._programs.start(pose.qpos, noise_m)
         self._unseen_s = self._bad_s = 0.0
         fit = self._fit(sighting, 1.0 / priors.REFERENCE_RATE_HZ)
@@ -303,32 +257,21 @@ class MotionEstimator:
         return self._estimate(frame_set, sighting, fit)
 
     def _group(self, frame_set: FrameSet) -> Group | None:
-        """The people of all cameras as lines of sight, and the group that agrees best."""
+        """The group of detections that agrees best across views."""
+        return best_group(self._rays(frame_set), volume_m=self.settings.capture_volume_m)
+
+    def _rays(self, frame_set: FrameSet) -> list[Rays]:
+        """The people of all cameras as lines of sight."""
         assert self._programs is not None
-        cameras, keypoints = len(self.camera_names), len(self.keypoint_set)
-        padded = np.zeros((PEOPLE, cameras, keypoints, 3), np.float32)
-        people: list[tuple[int, int, int]] = []
-        for name, frame in frame_set.frames.items():
-            ranked = np.argsort(-frame.points[..., 2].sum(-1), kind="stable")[:PEOPLE]
-            for slot, person in enumerate(ranked):
-                padded[slot, self._index[name]] = frame.points[person]
-                people.append((self._index[name], slot, int(person)))
-        normalised, reached = map(np.asarray, self._programs.undistort(self._cameras, padded[..., :2]))
-        directions = np.concatenate([normalised, np.ones_like(normalised[..., :1])], -1)
-        directions = np.einsum("cji,pckj->pcki", np.asarray(self._cameras.rotation), directions)
-        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
-        usable = self.keypoint_set.weights > 0
-        rays = [
-            Rays(c, person, self._camera_centres[c], directions[slot, c], padded[slot, c, :, 2] * reached[slot, c] * usable)
-            for c, slot, person in people
-        ]
-        return best_group(rays, volume_m=self.settings.capture_volume_m)
+        points, people = self._lookout.everybody(frame_set)
+        normalised, reached = map(np.asarray, self._programs.undistort(self._cameras, points[..., :2]))
+        return self._lookout.rays(points, people, normalised, reached, self._world_from_camera)
 
     # ---------------------------------------------------------------- results
 
-    def _estimate(self, frame_set: FrameSet, sighting: _Sighting, fit: LiveFit) -> MotionEstimate:
+    def _estimate(self, frame_set: FrameSet, sighting: Sighting, fit: LiveFit) -> MotionEstimate:
         """The live result now, and the settled ones that became old enough."""
-        seen = (sighting.weight > 0).any(0)
+        seen = sighting.seen
         live = BodyEstimate(
             stamp_ns=frame_set.stamp_ns,
             settled=False,
@@ -365,7 +308,7 @@ class MotionEstimator:
             frame.stamp_ns, True, frame.tracking, qpos, qvel, covariance, sites_m, sites_std_m, frame.seen
         )  # type: ignore[arg-type]
 
-    def _report(self, frame_set: FrameSet, sighting: _Sighting, fit: LiveFit) -> FitReport:
+    def _report(self, frame_set: FrameSet, sighting: Sighting, fit: LiveFit) -> FitReport:
         """Figures of the newest frame."""
         used = np.asarray(fit.summary.used)
         residual_px = np.asarray(fit.summary.residual_px)
@@ -423,17 +366,8 @@ class MotionEstimator:
     def _take_cameras(self) -> None:
         arrays = camera_arrays(self._rig or Rig(cameras={}), self.camera_names, self._rectified)
         rotation, translation = np.asarray(arrays.rotation), np.asarray(arrays.translation)
-        self._camera_centres = -np.einsum("cji,cj->ci", rotation, translation)
+        self._world_from_camera = (rotation.transpose(0, 2, 1), -np.einsum("cji,cj->ci", rotation, translation))
         self._cameras = self._put(arrays)
 
     def _put(self, tree):
         return jax.device_put(tree, self._device)
-
-
-def _limb_masks(keypoint_set: KeypointSet) -> np.ndarray:
-    """(2, K): points of both arms, of both legs, that have a partner on the other side."""
-    segments = [body.rsplit("_", 1)[0] for body in keypoint_set.bodies]
-    paired = keypoint_set.partners != np.arange(len(keypoint_set))
-    arms = np.isin(segments, ["humerus", "ulna", "radius", "hand"])
-    legs = np.isin(segments, ["femur", "tibia", "talus", "calcn", "toes"])
-    return np.stack([arms & paired, legs & paired])

@@ -33,9 +33,13 @@ def setting(
 class EstimatorSettings:
     """Settings of the live estimator: parameters of `motion_estimator`, options of `replay`."""
 
-    cameras: tuple[str, ...] = setting((), "Names of the cameras; each publishes <camera>/keypoints and <camera>/camera_info.")
+    cameras: tuple[str, ...] = setting(
+        (), "Names of the cameras; each publishes <camera>/keypoints and <camera>/camera_info."
+    )
     keypoint_set: str = setting("bml_movi_87", "Shipped keypoint set, or the path of a lab's own file.")
-    subject_file: str = setting("", "subject.yaml of the person in view; empty: the base model scaled to height_m.", live=True)
+    subject_file: str = setting(
+        "", "subject.yaml of the person in view; empty: the base model scaled to height_m.", live=True
+    )
     height_m: float = setting(1.75, "Stature of the person, used without a subject file.", "m", 0.5, 2.5, live=True)
     rig_file: str = setting("", "rig.yaml with the cameras; empty: CameraInfo and /tf_static.")
     world_frame: str = setting("world", "Frame in which everything is estimated: z up, metres.")
@@ -53,19 +57,31 @@ class EstimatorSettings:
     window_frames: int = setting(16, "Frame sets fitted together.", "", 4, 256)
     iterations: int = setting(1, "Gauss-Newton iterations for each new frame set.", "", 1, 20)
     lag_s: float = setting(0.1, "How long after its stamp a frame set's result is settled.", "s", 0.0, 2.0)
-    coast_s: float = setting(0.5, "How long the state is predicted without usable views before it is LOST.", "s", 0.0, 10.0)
+    coast_s: float = setting(
+        0.5, "How long the state is predicted without usable views before it is LOST.", "s", 0.0, 10.0
+    )
     association_gate: float = setting(
-        6.0, "A person further from the prediction than this many standard deviations is not the subject.", "", 1.0, 100.0
+        6.0,
+        "A person further from the prediction than this many standard deviations is not the subject.",
+        "",
+        1.0,
+        100.0,
     )
     capture_volume_m: tuple[float, ...] = setting(
-        (), "xmin, xmax, ymin, ymax, zmin, zmax in world: a cold start takes nobody outside; empty: anywhere.", "m", -1e3, 1e3
+        (),
+        "xmin, xmax, ymin, ymax, zmin, zmax in world: a cold start takes nobody outside; empty: anywhere.",
+        "m",
+        -1e3,
+        1e3,
     )
     tf: str = setting("full", "/tf of every link, of the pelvis alone, or none.", choices=("full", "root", "off"))
     camera_refinement: str = setting(
         "off", "Re-estimate camera poses while tracking.", choices=("off", "propose", "accept")
     )
     calibration_s: float = setting(5.0, "Length of a live calibration.", "s", 0.5, 600.0)
-    queue_frames: int = setting(64, "Camera frames that wait for the fit before new ones are dropped and counted.", "", 1, 4096)
+    queue_frames: int = setting(
+        64, "Camera frames that wait for the fit before new ones are dropped and counted.", "", 1, 4096
+    )
     device: str = setting("auto", "Where the fit runs.", choices=("auto", "cpu", "gpu"))
     gpu_memory_fraction: float = setting(0.3, "Share of the GPU's memory that may be taken.", "", 0.01, 0.95)
     replay_mode: bool = setting(False, "Play bags without losing a frame: closed by stamps alone, late if need be.")
@@ -81,7 +97,11 @@ class SimulationSettings:
     seconds: float = setting(10.0, "Length; the node starts over (time goes on) when it is reached.", "s", 0.1, 36000.0)
     keypoint_set: str = setting("bml_movi_87", "Shipped keypoint set, or the path of a lab's own file.")
     noise_px: float = setting(
-        3.0, "Standard deviation of each pixel coordinate for a person 4 m away; smaller when further away.", "px", 0.0, 100.0
+        3.0,
+        "Standard deviation of each pixel coordinate for a person 4 m away; smaller when further away.",
+        "px",
+        0.0,
+        100.0,
     )
     seed: int = setting(0, "Fixes the noise and, unless person_seed is given, the person.", "", 0, 2**31 - 1)
     person_seed: int = setting(-1, "Fixes the person alone; -1: seed.", "", -1, 2**31 - 1)
@@ -94,7 +114,9 @@ class SimulationSettings:
     )
     radius_m: float = setting(1.5, "Radius of the loop.", "m", 0.5, 50.0)
     step_width_m: float = setting(0.11, "Distance between the feet's lines of progress.", "m", 0.0, 0.4)
-    asymmetry: float = setting(0.0, "Share by which the left leg's excursions are smaller than the right's.", "", -0.5, 0.5)
+    asymmetry: float = setting(
+        0.0, "Share by which the left leg's excursions are smaller than the right's.", "", -0.5, 0.5
+    )
     scale_sd: float = setting(0.04, "SD of the segment lengths of the person about those of the stature.", "", 0.0, 0.3)
     offset_sd_mm: float = setting(8.0, "SD of each keypoint site's offset, per axis.", "mm", 0.0, 100.0)
     hard_person: bool = setting(False, "Segment lengths +-12 % (uniform) and 15 mm offsets.")
@@ -166,5 +188,7 @@ def _converted(where: str, field: dataclasses.Field[Any], value: Any) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InputError(f"{where}: setting {field.name} is {value!r}; expected {kind.__name__}, such as {field.default!r}")
+        raise InputError(
+            f"{where}: setting {field.name} is {value!r}; expected {kind.__name__}, such as {field.default!r}"
+        )
     return value

@@ -37,7 +37,7 @@ class Prediction:
 
 
 def nearest_person(people: np.ndarray, camera: int, prediction: Prediction, gate: float) -> int:
-    """Index of the person (P, K, 3) whose median distance from the prediction is least; -1 if none is within the gate."""
+    """Index of the person (P, K, 3) with the least median distance from the prediction; -1: none is within the gate."""
     if not len(people):
         return -1
     usable = (people[..., 2] >= CONFIDENT) & prediction.valid[camera]

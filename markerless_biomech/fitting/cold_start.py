@@ -95,28 +95,27 @@ def fit_pose(
     everywhere = jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), observed)
     still, duration = jnp.zeros((count, 40)), jnp.full(count, priors.POSTURE_TIME_S)
 
-    def quadratic(qpos: jax.Array, scale: jax.Array | float) -> tuple[jax.Array, jax.Array, jax.Array, ReprojectionSummary]:
+    def quadratic(qpos: jax.Array, scale: jax.Array | float) -> tuple[jax.Array, jax.Array, ReprojectionSummary]:
         images, summary = reprojection(parameters, cameras, qpos, still, everywhere, noise_m, scale)
         limit, bend = joint_limits(qpos), posture(qpos, duration)
         information = images.information + jax.vmap(jnp.diag)(limit[0] + bend[0])
-        return information, images.gradient + limit[1] + bend[1], images.cost + limit[2] + bend[2], summary
+        return information, images.gradient + limit[1] + bend[1], summary
 
     def iteration(index: int, qpos: jax.Array) -> jax.Array:
         share = index / (ITERATIONS - 1.0)
         scale = ROBUST_SCALES[0] * (ROBUST_SCALES[1] / ROBUST_SCALES[0]) ** share
         damping = DAMPINGS[0] * (DAMPINGS[1] / DAMPINGS[0]) ** share
-        information, gradient, _, _ = quadratic(qpos, scale)
+        information, gradient, _ = quadratic(qpos, scale)
         diagonal = jnp.diagonal(information, axis1=-2, axis2=-1)
         damped = information + jax.vmap(jnp.diag)(damping * diagonal + 1e-3)
         step = -jnp.linalg.solve(damped, gradient[..., None])[..., 0]
         return integrate(qpos, jnp.clip(step, -0.3, 0.3))
 
     qpos = jax.lax.fori_loop(0, ITERATIONS, iteration, starts)
-    _, _, _, summary = quadratic(qpos, ROBUST_SCALES[1])
+    _, _, summary = quadratic(qpos, ROBUST_SCALES[1])
     sigma_px = noise_m * pixels_per_metre(cameras, qpos)
     seen = everywhere.weight > 0
     near = seen & (summary.residual_px < 4.0 * sigma_px[..., None])
     agreeing = jnp.sum(near, (-1, -2)) / jnp.maximum(jnp.sum(seen, (-1, -2)), 1)
     best = jnp.argmax(agreeing)
     return PoseFit(qpos[best], agreeing[best], jax.tree.map(lambda x: x[best], summary))
-

@@ -1,4 +1,4 @@
-"""What is known of human movement before any image: accelerations, postures, joint ranges. One table, one unit a column."""
+"""What is known of human movement before any image: accelerations, postures, joint ranges."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ..body.names import JOINT_NAMES
 
-# Per joint: acceleration rms (rad/s^2, per-frame at REFERENCE_RATE_HZ), usual angle (rad), its standard deviation (rad).
+# Per joint: acceleration rms (rad/s^2, of one frame at REFERENCE_RATE_HZ), usual angle (rad), its std (rad).
 # Accelerations: order of magnitude seen in walking, hip to toe faster than trunk, rounded up for other movements.
 _TABLE = {
     "hip_flexion": (20.0, 0.0, 1.0),

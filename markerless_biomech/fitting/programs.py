@@ -12,22 +12,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ..body.model import BodyParameters, sites, sites_with_jacobian
+from ..body.model import BodyParameters, sites
 from ..cameras.camera import Cameras, project, undistort
 from .cold_start import START_POSTURES, PoseFit, fit_pose
 from .residuals import Observations, pixels_per_metre
 from .smoother import Factor
 from .trajectory import LiveFit, Window, advance, predict, settled_state, start_window
 
-PEOPLE = 8
-"""People of one camera that a cold start considers."""
-
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Expectation:
-    """Where the subject is expected in every image."""
+    """Where the subject is expected, in space and in every image."""
 
+    sites_m: jax.Array
+    """(K, 3)"""
     image_px: jax.Array
     """(C, K, 2)"""
     valid: jax.Array
@@ -49,7 +48,7 @@ class Programs:
     settle: Callable[..., tuple[jax.Array, ...]]
     """(window, factor, parameters, index) -> qpos, qvel, covariance, sites, their std"""
     undistort: Callable[[Cameras, jax.Array], tuple[jax.Array, jax.Array]]
-    """(cameras, (PEOPLE, C, K, 2) px) -> normalised coordinates, reached"""
+    """(cameras, (people, C, K, 2) px) -> normalised coordinates, reached"""
     neutral_sites: Callable[[BodyParameters, jax.Array], jax.Array]
     """(parameters, (S, 41)) -> (S, K, 3)"""
     fit_pose: Callable[..., PoseFit]
@@ -59,14 +58,18 @@ class Programs:
 def expect(window: Window, parameters: BodyParameters, cameras: Cameras, hop_s: jax.Array) -> Expectation:
     """Project the pose that the window's velocity leads to."""
     qpos = predict(window, hop_s)
-    image_px, valid = project(cameras, sites(parameters, qpos))
-    return Expectation(image_px, valid, pixels_per_metre(cameras, qpos))
+    sites_m = sites(parameters, qpos)
+    image_px, valid = project(cameras, sites_m)
+    return Expectation(sites_m, image_px, valid, pixels_per_metre(cameras, qpos))
 
 
 def compile_programs(
-    parameters: BodyParameters, cameras: Cameras, frames: int, iterations: int, device: jax.Device
+    parameters: BodyParameters, cameras: Cameras, frames: int, iterations: int, people: int, device: jax.Device
 ) -> Programs:
-    """Compile for the shapes of `parameters` (K keypoints) and `cameras` (C); on `device`."""
+    """Compile for the shapes of `parameters` (K keypoints) and `cameras` (C), on `device`.
+
+    `frames` of the window, `iterations` for each new frame, `people` of one camera that a cold start considers.
+    """
 
     def shaped(tree: Any) -> Any:
         sharding = jax.sharding.SingleDeviceSharding(device)
@@ -79,9 +82,7 @@ def compile_programs(
     qpos, noise, scalar = jnp.zeros(41), jnp.zeros(count), jnp.zeros(())
     begin = partial(start_window, keypoints=keypoints, frames=frames, hop_s=1.0 / 60.0)
     window = jax.eval_shape(begin, qpos, noise)
-    observed = Observations(
-        jnp.zeros((count, keypoints, 2)), jnp.zeros((count, keypoints)), jnp.zeros(count)
-    )
+    observed = Observations(jnp.zeros((count, keypoints, 2)), jnp.zeros((count, keypoints)), jnp.zeros(count))
     moving = partial(advance, iterations=iterations)
     _, factor, _ = jax.eval_shape(moving, window, parameters, cameras, observed, scalar)
     starts = jnp.zeros((len(START_POSTURES), 41))
@@ -90,7 +91,7 @@ def compile_programs(
         expect=compiled(expect, window, parameters, cameras, scalar),
         advance=compiled(moving, window, parameters, cameras, observed, scalar),
         settle=compiled(settled_state, window, factor, parameters, jnp.zeros((), jnp.int32)),
-        undistort=compiled(undistort, cameras, jnp.zeros((PEOPLE, count, keypoints, 2))),
+        undistort=compiled(undistort, cameras, jnp.zeros((people, count, keypoints, 2))),
         neutral_sites=compiled(sites, parameters, starts),
         fit_pose=compiled(fit_pose, parameters, cameras, starts, observed, noise),
     )

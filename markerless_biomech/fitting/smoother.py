@@ -29,7 +29,7 @@ class Gaussian:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Band:
-    """The quadratic of a trajectory in its frames' tangent steps; index t of a coupling belongs to frames t, t+1, t+2."""
+    """The quadratic of a trajectory in its frames' tangent steps; coupling t belongs to frames t, t+1, t+2."""
 
     information: jax.Array
     """(T, 40, 40) of each frame alone."""
@@ -63,7 +63,9 @@ def eliminate(prior: Gaussian, band_at_t: Band) -> tuple[Gaussian, Factor]:
     solved = solve_triangular(lower, right, lower=True)
     ahead, offset = solved[:, : 2 * Q], solved[:, 2 * Q]
     rest = jnp.block([[new + blocks[1, 1], blocks[1, 2]], [blocks[2, 1], blocks[2, 2]]]) - ahead.T @ ahead
-    rest_gradient = jnp.concatenate([prior.gradient[Q:] + band_at_t.coupling_gradient[1], band_at_t.coupling_gradient[2]])
+    rest_gradient = jnp.concatenate(
+        [prior.gradient[Q:] + band_at_t.coupling_gradient[1], band_at_t.coupling_gradient[2]]
+    )
     return Gaussian(0.5 * (rest + rest.T), rest_gradient - ahead.T @ offset), Factor(lower, ahead, offset)
 
 
