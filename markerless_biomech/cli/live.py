@@ -12,6 +12,8 @@ from ..errors import InputError
 from .options import PATH, force_option
 from .running import Answer, command, progress_bar
 
+DEMO_FOLDER = Path("out/demo")
+
 
 def _nodes(module: str) -> Any:
     """A module of nodes/; InputError where ROS 2 is not there."""
@@ -29,9 +31,9 @@ def _nodes(module: str) -> Any:
     "--real", is_flag=True, help="A recording of four real cameras, downloaded once, instead of the simulator."
 )
 @click.option("--seconds", type=click.FloatRange(1, 3600), default=10.0, show_default=True, help="Length. [s]")
-@click.option("--out", type=PATH, default=Path("out/demo"), show_default=True, help="Folder for bag and report.")
+@click.option("--out", type=PATH, help="Folder for bag and report; without, out/demo, which each demo replaces.")
 @force_option
-def demo(real: bool, seconds: float, out: Path, force: bool) -> Answer:
+def demo(real: bool, seconds: float, out: Path | None, force: bool) -> Answer:
     """Run the whole live system: cameras' keypoints, estimator, recorder; then judge it and draw a report.
 
     \b
@@ -40,7 +42,9 @@ def demo(real: bool, seconds: float, out: Path, force: bool) -> Answer:
       markerless-biomech demo --real
     """
     with progress_bar("running live") as progress:
-        return _nodes("demo").run_demo(real=real, seconds=seconds, out=out, force=force, progress=progress)
+        return _nodes("demo").run_demo(
+            real=real, seconds=seconds, out=out or DEMO_FOLDER, force=force or out is None, progress=progress
+        )
 
 
 @command("benchmark")
