@@ -152,6 +152,16 @@ def test_a_subject_by_height_stands_that_high_with_its_soles_on_the_floor(height
     np.testing.assert_allclose(found[1:, 2], 0.0, atol=POSITION_M)
 
 
+def test_offsets_of_another_keypoint_set_are_left_out():
+    openpose = load_keypoint_set("body_25")
+    subject = random_subject(np.random.default_rng(7), KEYPOINTS)
+    own = dataclasses.replace(subject, offsets_m={"LKnee": np.array([0.0, 0.01, 0.0])})
+    knee = openpose.site_from_keypoint["LKnee"]
+    np.testing.assert_array_equal(body_parameters(own, openpose).site_pos[knee], 0.0)
+    same = dataclasses.replace(own, keypoint_set="body_25")
+    np.testing.assert_allclose(body_parameters(same, openpose).site_pos[knee], [0.0, 0.01, 0.0], atol=1e-9)
+
+
 def test_trunk_length_lifts_head_and_shoulders_and_shoulder_width_spreads_them():
     qpos = jnp.asarray(NEUTRAL_QPOS, jnp.float32)
 

@@ -68,10 +68,14 @@ class BodyParameters:
 
 
 def body_parameters(subject: Subject, keypoint_set: KeypointSet) -> BodyParameters:
-    """Scale the base model and the keypoint set's sites to `subject`. Offsets of other keypoints are left out."""
+    """Scale the base model and the keypoint set's sites to `subject`.
+
+    Offsets found with another keypoint set are left out: its points of the same name are not the same points.
+    """
+    own = subject.offsets_m if subject.keypoint_set in ("", keypoint_set.name) else {}
     scale = body_scales(subject.scales)
     site_body = np.array([1 + BODY_NAMES.index(body) if body else 0 for body in keypoint_set.bodies], dtype=np.int32)
-    offsets = np.array([subject.offsets_m.get(name, np.zeros(3)) for name in keypoint_set.names])
+    offsets = np.array([own.get(name, np.zeros(3)) for name in keypoint_set.names])
     values = (
         scaled_body_positions(subject.scales),
         scale,
