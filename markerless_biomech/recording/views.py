@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from ..cameras.rig import Camera
@@ -59,7 +60,7 @@ def image_figure(
     """
     shape = max(camera.height / camera.width for camera in cameras.values())
     shape = 1.25 if close else shape
-    columns = min(len(cameras), 4 if shape > 1 else 2 if len(cameras) <= 4 else 3)
+    columns = min(len(cameras), 4 if shape > 1 or len(cameras) > 6 else 2 if len(cameras) <= 4 else 3)
     rows = math.ceil(len(cameras) / columns)
     width, gap, head = 13.0, 0.42, 0.42
     panel = (width - columns * gap) / columns
@@ -82,7 +83,8 @@ def image_figure(
     for axis, (name, camera) in zip(axes, cameras.items(), strict=False):
         _draw_image(axis, camera, people.get(name), skeleton, sites_m, rectified)
         if close:
-            _move_close(axis, project_px(camera, sites_m, rectified), shape)
+            corners_m = np.vstack([sites_m, *(ends for _, ends in skeleton)])
+            _move_close(axis, project_px(camera, corners_m, rectified), shape)
         axis.set_title(name, fontsize=10)
     for axis in axes[len(cameras) :]:
         axis.set_axis_off()
@@ -98,10 +100,10 @@ def _draw_image(
     axis.grid(False)
     axis.spines[:].set_visible(True)
     axis.tick_params(labelsize=7, length=2)
-    for side, ends in skeleton:
-        pixels = project_px(camera, np.linspace(ends[0], ends[1], 5), rectified)
-        axis.plot(*pixels.T, color="white", lw=4.2, solid_capstyle="round", zorder=3)
-        axis.plot(*pixels.T, color=_COLOURS[side], lw=2.4, solid_capstyle="round", zorder=4)
+    lines = project_px(camera, np.array([np.linspace(ends[0], ends[1], 5) for _, ends in skeleton]), rectified)
+    colours = [_COLOURS[side] for side, _ in skeleton]
+    axis.add_collection(LineCollection(list(lines), colors="white", lw=4.2, capstyle="round", zorder=3))
+    axis.add_collection(LineCollection(list(lines), colors=colours, lw=2.4, capstyle="round", zorder=4))
     if people is not None and len(people):
         subject = nearest_person(person_errors_px(people, project_px(camera, sites_m, rectified)))
         for index, points in enumerate(people):
@@ -117,11 +119,12 @@ def _draw_points(axis: Axes, points: np.ndarray, grey: bool) -> None:
         axis.scatter(seen[:, 0], seen[:, 1], s=7, c=seen[:, 2], cmap="RdPu", vmin=-0.4, vmax=1, lw=0, zorder=5)
 
 
-def _move_close(axis: Axes, sites_px: np.ndarray, shape: float) -> None:
-    """Show the surroundings of the subject's sites (K, 2), height / width = shape."""
-    low, high = np.nanmin(sites_px, axis=0), np.nanmax(sites_px, axis=0)
-    if not np.isfinite(low).all():
+def _move_close(axis: Axes, points_px: np.ndarray, shape: float) -> None:
+    """Show the surroundings of the subject's points (N, 2), height / width = shape."""
+    points_px = points_px[np.isfinite(points_px).all(axis=-1)]
+    if not len(points_px):
         return
+    low, high = points_px.min(axis=0), points_px.max(axis=0)
     middle, size = (low + high) / 2, 1.2 * (high - low)
     height = max(size[1], size[0] * shape)
     axis.set_xlim(middle[0] - height / shape / 2, middle[0] + height / shape / 2)
@@ -131,7 +134,7 @@ def _move_close(axis: Axes, sites_px: np.ndarray, shape: float) -> None:
 def room_figure(cameras: dict[str, Camera], skeletons: list[list[Bone]], pelvis_m: np.ndarray) -> Figure:
     """The room: cameras, the path of the pelvis (F, 3) on the floor, and the skeleton at some instants."""
     figure = Figure(figsize=(10, 5.6))
-    axis = figure.add_axes((0, -0.14, 1, 1.28), projection="3d", computed_zorder=False)
+    axis = figure.add_axes((0, -0.08, 1, 1.18), projection="3d", computed_zorder=False)
     for name, camera in cameras.items():
         _draw_camera(axis, name, camera)
     axis.plot(pelvis_m[:, 0], pelvis_m[:, 1], np.zeros(len(pelvis_m)), color=QUIET, lw=1, zorder=1)
