@@ -38,6 +38,7 @@ class KeypointPlayer(Node):
         if not self.settings.bag:
             raise InputError("parameter bag is empty; give the folder of a bag, such as -p bag:=session")
         self.finished = False
+        self.exit_code = 0
         self._stopping = threading.Event()
         self._publishers_by_topic = self._make_publishers()
         self._timetable = Timetable(self._departures(), self._done)
@@ -91,6 +92,7 @@ class KeypointPlayer(Node):
     def _done(self, problem: str) -> None:
         if problem:
             self.get_logger().error(problem)
+            self.exit_code = 1
         elif not self._stopping.is_set():
             self.get_logger().info(f"played {self._timetable.sent} messages, {self._timetable.late} of them late")
             # Let the middleware deliver the last ones before the process ends.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import TracebackType
 from typing import Any
 
@@ -32,11 +33,14 @@ class Monitor:
         self._executor.add_node(self.node)
         # written by the executor's thread
         self.diagnosis = ""
+        self.figures: dict[str, str] = {}
+        self.ages_ms: list[tuple[int, float]] = []
         self.reports: list[Any] = []
         self.first_stamp_ns = 0
         self.last_stamp_ns = 0
         self.node.create_subscription(TYPES.DiagnosticArray, "/diagnostics", self._take_diagnostics, quality.RESULTS)
         self.node.create_subscription(TYPES.FitReport, "fit_report", self._take_report, quality.EVERY_RESULT)
+        self.node.create_subscription(TYPES.JointState, "joint_states", self._take_joints, quality.EVERY_RESULT)
         self._thread = threading.Thread(target=self._spin, name="monitor", daemon=True)
         self._thread.start()
 
@@ -49,6 +53,12 @@ class Monitor:
         for status in message.status:
             if status.name.endswith("motion_estimator: fit"):
                 self.diagnosis = status.message
+                self.figures = {pair.key: pair.value for pair in status.values}
+
+    def _take_joints(self, message: Any) -> None:
+        """(stamp, age at receipt): both by the system clock of this machine."""
+        stamp_ns = stamp_from_message(message.header.stamp)
+        self.ages_ms.append((stamp_ns, (time.time_ns() - stamp_ns) * 1e-6))
 
     def _take_report(self, message: Any) -> None:
         self.last_stamp_ns = stamp_from_message(message.header.stamp)

@@ -53,6 +53,10 @@ class Processes:
                 command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self._environment
             )
 
+    def pid(self, name: str) -> int:
+        """Its process id."""
+        return self._processes[name].pid
+
     def running(self, name: str) -> bool:
         """Whether it has not ended yet."""
         return self._processes[name].poll() is None

@@ -42,6 +42,7 @@ class RigSimulator(Node):
         settings = declare_settings(self, RigSimulatorSettings)
         self.settings = seamless(settings) if settings.passes == 0 else settings
         self.finished = False
+        self.exit_code = 0
         self._model_id = ""
         self._stopping = threading.Event()
         names = [f"cam{index}" for index in range(settings.cameras)]
@@ -113,6 +114,7 @@ class RigSimulator(Node):
     def _done(self, problem: str) -> None:
         if problem:
             self.get_logger().error(problem)
+            self.exit_code = 1
         elif not self._stopping.is_set():
             self.get_logger().info(f"sent {self._timetable.sent} messages, {self._timetable.late} of them late")
             # Let the middleware deliver the last ones before the process ends.

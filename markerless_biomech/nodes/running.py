@@ -48,6 +48,7 @@ def run(make_node: Callable[[], Node], arguments: Sequence[str] | None = None) -
         code = 1
     finally:
         if node is not None:
+            code = code or getattr(node, "exit_code", 0)
             close = getattr(node, "close", None)
             if close is not None:
                 close()
