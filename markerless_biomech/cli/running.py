@@ -19,6 +19,8 @@ from ..errors import InputError
 TRACEBACK_VARIABLE = "MARKERLESS_BIOMECH_TRACEBACK"
 """Set to anything to see the traceback of an unexpected failure."""
 
+FOR_JSON_ALONE = ("per_joint", "per_segment")
+
 Answer = dict[str, Any]
 
 
@@ -92,8 +94,10 @@ def plain(value: Any) -> Any:
 
 
 def _lines(answer: Answer, indent: str = "") -> Iterator[str]:
-    """`key: value`, nested maps indented."""
+    """`key: value`, nested maps indented; the longest tables are for --json alone."""
     for key, value in answer.items():
+        if key in FOR_JSON_ALONE:
+            continue
         if isinstance(value, dict) and value:
             yield f"{indent}{key}:"
             yield from _lines(value, indent + "  ")

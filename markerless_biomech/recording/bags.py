@@ -6,6 +6,7 @@ hashes as a live topic. A bag is written under a temporary name and takes its ow
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import struct
@@ -178,7 +179,8 @@ class BagWriter:
 
     def abort(self) -> None:
         """Give up: remove what was written."""
-        self._writer.abort()
+        with contextlib.suppress(Exception):  # the disk may be full; rosbags 0.11.0 cannot abort
+            getattr(self._writer, "abort", self._writer.close)()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> BagWriter:
