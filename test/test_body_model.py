@@ -1,5 +1,8 @@
 """base_model.xml: order, ranges, signs, neutral pose, exact mirror, masses, and its sites in the keypoint sets."""
 
+import re
+from pathlib import Path
+
 import mujoco
 import numpy as np
 import pytest
@@ -109,6 +112,13 @@ def test_each_joint_at_plus_20_deg_moves_the_right_thing_the_right_way(joint):
 
 def _carried(body: str, joint: str) -> bool:
     return bool(CARRIED_BY_JOINT[1 + BODY_NAMES.index(body), JOINT_NAMES.index(joint)])
+
+
+def test_the_documented_table_has_every_joint_in_order_with_its_range():
+    text = (Path(__file__).parents[1] / "docs" / "joints.md").read_text()
+    rows = re.findall(r"^\| (`.*?`) \| (-?\d+) to (-?\d+) \|", text, re.MULTILINE)
+    documented = {name: (int(low), int(high)) for names, low, high in rows for name in re.findall(r"`(\w+)`", names)}
+    assert documented == {joint: RANGES_DEG[_motion(joint)] for joint in JOINT_NAMES}
 
 
 def test_left_is_the_exact_mirror_of_right():
