@@ -1,6 +1,7 @@
 """Conversions between values and messages: the same as with rclpy's classes, here with those of bags."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from markerless_biomech.body.names import JOINT_NAMES
 from markerless_biomech.cameras.rig import Camera
 from markerless_biomech.errors import InputError
 from markerless_biomech.keypoints import KeypointFrame, KeypointSet
-from markerless_biomech.recording import bags, messages, result_messages
+from markerless_biomech.recording import bags, messages, result_messages, step_messages
 from markerless_biomech.recording.message_types import rclpy_types, stamp_from_message, stamp_to_message
+from markerless_biomech.recording.step_messages import StepRecord
 from markerless_biomech.results import BodyEstimate, FitReport, Tracking
 from markerless_biomech.rotations import matrix_from_xyzw, xyzw_from_wxyz
 
@@ -62,7 +64,7 @@ def an_estimate(tracking: Tracking = Tracking.TRACKED) -> BodyEstimate:
 
 
 @given(st.integers(0, 2**31 * 10**9 - 1))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_stamps_keep_every_nanosecond(stamp_ns):
     assert stamp_from_message(stamp_to_message(bags.types(), stamp_ns)) == stamp_ns
 
@@ -165,12 +167,16 @@ def test_a_fit_report_survives_its_message():
     assert (back.times, dict(back.dropped), back.reset) == (times, dict(record.dropped), True)
 
 
-def test_fitted_cameras_survive_their_message():
+def some_cameras() -> result_messages.FittedCameras:
     rng = np.random.default_rng(3)
-    cameras = result_messages.FittedCameras(
+    return result_messages.FittedCameras(
         9, ("a", "b"), ("ao", "bo"), rng.normal(size=(2, 7)), rng.normal(size=(2, 6, 6)), np.zeros(2, np.float32),
         np.ones(2, np.float32), np.full(2, np.nan, np.float32), np.ones(2, np.float32), np.array([0, 4], np.uint8), 2,
     )  # fmt: skip
+
+
+def test_fitted_cameras_survive_their_message():
+    cameras = some_cameras()
     back = result_messages.cameras_from_message(
         over_the_wire(result_messages.cameras_to_message(bags.types(), cameras))
     )
@@ -181,11 +187,53 @@ def test_fitted_cameras_survive_their_message():
             assert getattr(back, name) == value, name
 
 
-def test_a_camera_survives_camera_info_and_transform():
-    camera = Camera(
+def a_step(**changes) -> StepRecord:
+    step = StepRecord(5, "right", "toe_off", np.array([1.0, 2.0, 0.1]), 7, 2, False, True, 0.01, 0.9, 0.6, 0.1)
+    return dataclasses.replace(step, **changes)
+
+
+def test_a_step_event_survives_its_message():
+    step = a_step()
+    back = step_messages.step_from_message(over_the_wire(step_messages.step_to_message(bags.types(), step)))
+    assert np.array_equal(back.foot_position_m, step.foot_position_m)
+    assert np.isnan(back.stride_time_s), "what is undefined stays NaN"
+    for name, value in vars(step).items():
+        if name != "foot_position_m":
+            assert getattr(back, name) == value or np.isnan(value), name
+
+
+def test_constants_of_the_messages_are_those_of_the_values():
+    """Codes in msg/*.msg, read from the files: nothing else keeps the two together."""
+    lines = {path.stem: path.read_text() for path in bags.message_directory().glob("*.msg")}
+
+    def constants(message: str) -> dict[str, int]:
+        return {name: int(value) for name, value in re.findall(r"^uint8 ([A-Z_]+)=(\d+)", lines[message], re.M)}
+
+    assert constants("BodyState") == {state.name: state.value for state in Tracking}
+    cameras = result_messages.FittedCameras
+    assert constants("FittedCameras") == {
+        name: getattr(cameras, name) for name in ("OK", "LATE", "STALE", "DEAD", "MOVED")
+    }
+    sides = {side.upper(): code for code, side in enumerate(step_messages.SIDES)}
+    kinds = {kind.upper(): code for code, kind in enumerate(step_messages.TYPES_OF_EVENT)}
+    assert constants("StepEvent") == sides | kinds
+
+
+def test_every_field_of_every_message_has_its_comment():
+    for path in bags.message_directory().glob("*.msg"):
+        fields = [line for line in path.read_text().splitlines() if re.match(r"[a-z]\S* [a-z]", line)]
+        assert fields and all("# " in line for line in fields), path.name
+
+
+def a_camera() -> Camera:
+    return Camera(
         "left", 1920, 1080, "plumb_bob", np.array([[1000.0, 0, 960], [0, 1010, 540], [0, 0, 1]]),
         np.array([0.1, -0.2, 0.001, 0.002, 0.03]), np.array([1.0, 2, 3]), np.array([0.5, 0.5, -0.5, 0.5]), "left_opt",
     )  # fmt: skip
+
+
+def test_a_camera_survives_camera_info_and_transform():
+    camera = a_camera()
     info = over_the_wire(messages.camera_to_message(bags.types(), camera, 4))
     tf = over_the_wire(
         messages.transforms_to_message(
@@ -206,19 +254,42 @@ def test_rclpy_messages_hold_what_bag_messages_hold():
     ours = pytest.importorskip("markerless_biomech.msg", reason="the messages are not built in this environment")
     import builtin_interfaces.msg
     import geometry_msgs.msg
+    import sensor_msgs.msg
     import std_msgs.msg
+    import tf2_msgs.msg
     from rclpy.serialization import serialize_message
 
-    live = rclpy_types(ours, std_msgs.msg, geometry_msgs.msg, builtin_interfaces.msg)
+    live = rclpy_types(ours, std_msgs.msg, geometry_msgs.msg, builtin_interfaces.msg, sensor_msgs.msg, tf2_msgs.msg)
     for convert, value in [
         (lambda types, frame: messages.keypoint_frame_to_message(types, frame, "three", "left_optical"), a_frame()),
+        (lambda types, camera: messages.camera_to_message(types, camera, 4), a_camera()),
+        (
+            lambda types, turn: messages.transforms_to_message(types, 4, ["a"], ["b"], np.ones((1, 3)), turn[None]),
+            np.eye(4)[3],
+        ),
+        (result_messages.joints_to_message, an_estimate()),
         (result_messages.body_to_message, an_estimate()),
         (result_messages.body_to_message, an_estimate(Tracking.LOST)),
+        (result_messages.cameras_to_message, some_cameras()),
         (result_messages.report_to_message, result_messages.FitRecord(FitReport(3, "OK", cost={"limits": 0.5}))),
+        (step_messages.step_to_message, a_step()),
     ]:
         ros, bag = convert(live, value), convert(bags.types(), value)
-        back = bags.typestore().deserialize_cdr(serialize_message(ros), bag.__msgtype__)
-        for name in bag.__dataclass_fields__:
-            expected, got = getattr(bag, name), getattr(back, name)
-            if isinstance(expected, (np.ndarray, float)):
-                assert np.array_equal(expected, got, equal_nan=True), name
+        back = bags.decoded(bags.typestore().deserialize_cdr, serialize_message(ros), bag.__msgtype__)
+        assert_same(over_the_wire(bag), back)
+
+
+def assert_same(expected, got, place: str = "") -> None:
+    """Every field, however deep; NaN equals NaN."""
+    if hasattr(expected, "__dataclass_fields__"):
+        for name in expected.__dataclass_fields__:
+            if name != "__msgtype__":
+                assert_same(getattr(expected, name), getattr(got, name), f"{place}.{name}")
+    elif isinstance(expected, (np.ndarray, float)):
+        assert np.array_equal(expected, got, equal_nan=True), place
+    elif isinstance(expected, list):
+        assert len(expected) == len(got), place
+        for one, other in zip(expected, got, strict=True):
+            assert_same(one, other, place)
+    else:
+        assert expected == got, place

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..cameras.calibrated_camera import DISTORTION_LENGTHS, Camera, Rig, checked_camera
+from ..cameras.calibrated_camera import Camera, Rig
+from ..cameras.calibration_files import rig_from_session
 from ..errors import InputError
 from ..keypoints import SHIPPED_KEYPOINT_SETS, KeypointFrame, KeypointSet, load_keypoint_set
-from ..rotations import xyzw_from_matrix
 from .session_bag import write_inputs
 
 REQUIRED_KEYS = ("keypoints", "names", "K", "dist", "rvec", "tvec", "size", "fps")
@@ -190,75 +189,23 @@ def _frame(camera: Camera, stamp_ns: int, people: np.ndarray, ids: tuple[int, ..
 
 
 def _rig(where: str, content: dict[str, np.ndarray], count: int) -> Rig:
-    """Cameras of the npz's OpenCV calibration."""
-    shapes = {"K": (count, 3, 3), "rvec": (count, 3), "tvec": (count, 3), "size": (count, 2)}
-    values = {}
-    for key, shape in shapes.items():
-        values[key] = np.asarray(content[key], dtype=float)
-        if values[key].size != np.prod(shape) or len(values[key]) != count or not np.isfinite(values[key]).all():
-            raise InputError(f"{where}: {key} is {values[key].shape}; expected finite numbers of shape {shape}")
-        values[key] = values[key].reshape(shape)
-    dist = np.asarray(content["dist"], dtype=float)
-    if dist.ndim < 2 or len(dist) != count:
-        raise InputError(f"{where}: dist is {dist.shape}; expected ({count}, 4), ({count}, 5) or ({count}, 8)")
-    names = _camera_names(where, content, count)
-    cameras = {}
-    for c, name in enumerate(names):
-        model, d = _distortion(where, name, content, c, dist[c].ravel())
-        position_m, orientation_xyzw = pose_from_opencv(values["rvec"][c], values["tvec"][c])
-        width, height = (int(x) for x in values["size"][c])
-        camera = Camera(
-            name,
-            width,
-            height,
-            model,
-            values["K"][c],
-            d,
-            position_m,
-            orientation_xyzw,
-            f"{name}_optical",
-            Path(where).name,
-        )
-        cameras[name] = checked_camera(camera, where)
-    return Rig(cameras)
+    """Cameras of the npz's OpenCV calibration, named as topics may be."""
+    rig = rig_from_session(content, where)
+    if len(rig.cameras) != count:
+        raise InputError(f"{where}: K is for {len(rig.cameras)} cameras, but keypoints has {count}; expected as many")
+    cameras = [renamed(camera, topic_name(name)) for name, camera in rig.cameras.items()]
+    by_name = {camera.name: camera for camera in cameras}
+    if len(by_name) != count:
+        raise InputError(f"{where}: camera_names are {', '.join(rig.cameras)}; expected names that differ as topics")
+    return replace(rig, cameras=by_name)
 
 
-def pose_from_opencv(rvec: np.ndarray, tvec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Position and quaternion x y z w of the optical frame in world, of p_camera = R(rvec) p_world + tvec (m)."""
-    import cv2
-
-    camera_from_world = cv2.Rodrigues(np.asarray(rvec, dtype=float))[0]
-    return -camera_from_world.T @ np.asarray(tvec, dtype=float), xyzw_from_matrix(camera_from_world.T)
-
-
-def _camera_names(where: str, content: dict[str, np.ndarray], count: int) -> list[str]:
-    if "camera_names" not in content:
-        return [f"cam{c}" for c in range(count)]
-    names = [topic_name(str(name)) for name in np.ravel(content["camera_names"])]
-    if len(names) != count or len(set(names)) != count:
-        raise InputError(f"{where}: camera_names is {names}; expected {count} different names")
-    return names
+def renamed(camera: Camera, name: str) -> Camera:
+    """The camera under another name; its optical frame is called after it."""
+    return replace(camera, name=name, frame_id=f"{name}_optical")
 
 
 def topic_name(name: str) -> str:
     """A camera's name as a ROS topic may have it: letters, digits and underscores, no digit first."""
     plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).strip("_") or "camera"
     return f"cam{plain}" if plain[0].isdigit() else plain
-
-
-def _distortion(
-    where: str, name: str, content: dict[str, np.ndarray], index: int, d: np.ndarray
-) -> tuple[str, np.ndarray]:
-    """Model and coefficients; zeros that only fill an array of cameras with different lenses are cut off."""
-    models: Any = np.ravel(content["distortion_model"]) if "distortion_model" in content else None
-    model = str(models[index if len(models) > 1 else 0]) if models is not None and len(models) else ""
-    if not model:
-        model = "rational_polynomial" if len(d) == 8 else "plumb_bob"
-    if model not in DISTORTION_LENGTHS:
-        raise InputError(
-            f"{where}: distortion_model of camera {name} is '{model}'; expected {', '.join(DISTORTION_LENGTHS)}"
-        )
-    longest = max(DISTORTION_LENGTHS[model])
-    if np.any(d[longest:] != 0):
-        raise InputError(f"{where}: dist of camera {name} has {len(d)} coefficients; {model} has {longest}")
-    return model, d[:longest]

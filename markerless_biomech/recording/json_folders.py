@@ -10,16 +10,17 @@ import json
 import re
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..cameras.qualisys import load_qualisys
-from ..cameras.rig import Camera, Rig, load_rig
+from ..cameras.calibrated_camera import Camera, Rig
+from ..cameras.calibration_files import load_calibration
 from ..errors import InputError
 from ..keypoints import KeypointFrame, KeypointSet, load_keypoint_set
-from .imports import ImportedSession
+from .imports import ImportedSession, renamed, topic_name
 
 SET_FROM_COUNT = {
     17: "coco_17",
@@ -31,7 +32,7 @@ SET_FROM_COUNT = {
 }
 """A set for a bare number of keypoints: 25 is BODY_25 unless a Config.toml or --keypoint-set says BODY_25B."""
 
-CALIBRATION_SUFFIXES = (".toml", ".qca.txt", ".yaml")
+CALIBRATION_SUFFIXES = (".toml", ".qca.txt", ".xml", ".yaml")
 
 
 def read_json_folders(
@@ -43,7 +44,7 @@ def read_json_folders(
     """Read every camera's folder under `source` (or `source`/pose)."""
     folders = camera_folders(source)
     config = _config(source)
-    rig = _rig_of_folders(load_calibration(Path(calibration) if calibration else find_calibration(source)), folders)
+    rig = _rig_of_folders(load_calibration(calibration or find_calibration(source)), folders)
     rate_hz = fps or config.get("frame_rate")
     if not isinstance(rate_hz, (int, float)) or not rate_hz > 0:
         raise InputError(f"{source}: the frame rate is not known; give it with --fps")
@@ -175,23 +176,8 @@ def find_calibration(source: Path) -> Path:
     raise InputError(f"{source}: no calibration file (Calib.toml, *.qca.txt or rig.yaml); give one with --calibration")
 
 
-def load_calibration(path: Path) -> Rig:
-    """Pose2Sim's TOML, a Qualisys file, or a rig.yaml, by the file's name."""
-    if not path.is_file():
-        raise InputError(f"calibration '{path}' does not exist; give a Calib.toml, *.qca.txt or rig.yaml")
-    if path.suffix == ".toml":
-        from ..cameras.calibration_files import load_pose2sim_calibration
-
-        return load_pose2sim_calibration(path)
-    return load_rig(path) if path.suffix in (".yaml", ".yml") else load_qualisys(path)
-
-
 def _rig_of_folders(rig: Rig, folders: list[Path]) -> Rig:
     """Cameras in the order of the folders: matched by name where that is possible, else both in order."""
-    from dataclasses import replace
-
-    from .imports import topic_name
-
     names = [topic_name(folder.name.removesuffix("_json")) for folder in folders]
     plain = {re.sub(r"\W|_", "", name).lower(): camera for name, camera in rig.cameras.items()}
     matched = [plain.get(re.sub(r"\W|_", "", name).lower()) for name in names]
@@ -202,9 +188,5 @@ def _rig_of_folders(rig: Rig, folders: list[Path]) -> Rig:
                 "name them alike"
             )
         matched = list(rig.cameras.values())
-    cameras = {
-        name: replace(camera, name=name, frame_id=f"{name}_optical")
-        for name, camera in zip(names, matched, strict=True)
-        if camera is not None
-    }
-    return replace(rig, cameras=cameras)
+    cameras = [renamed(camera, name) for name, camera in zip(names, matched, strict=True) if camera is not None]
+    return replace(rig, cameras={camera.name: camera for camera in cameras})
