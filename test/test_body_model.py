@@ -103,7 +103,7 @@ def test_each_joint_at_plus_20_deg_moves_the_right_thing_the_right_way(joint):
     before, after = _sites(NEUTRAL_QPOS), _sites(turned)
     landmark = site if site in before else site + side
     moved = (after[landmark] - before[landmark]) * (MIRROR if side == "_l" else 1.0)
-    assert moved["xyz".index(axis)] * direction > 0.01
+    assert moved["xyz".index(axis)] * direction > 0.005
     still = [
         name for name, body in zip(base_sites().names, base_sites().bodies, strict=True) if not _carried(body, joint)
     ]
