@@ -38,7 +38,7 @@ def a_session(**changes) -> dict[str, np.ndarray]:
 
 
 def saved(path: Path, **changes) -> Path:
-    np.savez(path / "session.npz", **a_session(**changes))
+    np.savez(path / "session.npz", **a_session(**changes))  # type: ignore[arg-type]
     return path / "session.npz"
 
 

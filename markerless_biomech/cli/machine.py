@@ -8,12 +8,12 @@ import click
 
 from .running import Answer, command, progress_bar
 
-USUAL = (("bml_movi_87", 8), ("body_25b", 4))
-"""Keypoint sets and camera counts of the demos: a program is compiled for each."""
+USUAL = (("bml_movi_87", 4), ("bml_movi_87", 8), ("body_25b", 4))
+"""Keypoint sets and camera counts of demo, benchmark and demo --real: programs are compiled for each."""
 
 
 @command("warmup")
-@click.option("--cameras", type=click.IntRange(2, 64), help="Cameras; without, those of the demos.")
+@click.option("--cameras", type=click.IntRange(2, 64), help="Cameras; without, those of demo and benchmark.")
 @click.option("--keypoint-set", default="bml_movi_87", show_default=True, help="Shipped keypoint set, or a file.")
 @click.option("--window-frames", type=click.IntRange(4, 256), default=16, show_default=True, help="As the setting.")
 @click.option("--iterations", type=click.IntRange(1, 20), default=1, show_default=True, help="As the setting.")

@@ -176,13 +176,13 @@ def _person_ids(where: str, content: dict[str, np.ndarray], people: int) -> tupl
 
 def _frame(camera: Camera, stamp_ns: int, people: np.ndarray, ids: tuple[int, ...], number: int) -> KeypointFrame:
     """`people` (P, K, 3): those of whom nothing was seen are left out."""
-    seen = (people[..., 2] > 0).any(-1)
+    seen = np.any(people[..., 2] > 0, axis=-1)
     return KeypointFrame(
         camera=camera.name,
         stamp_ns=int(stamp_ns),
         arrival_ns=int(stamp_ns),
         points=people[seen],
-        person_ids=tuple(i for i, here in zip(ids, seen, strict=True) if here) if ids else (),
+        person_ids=tuple(i for i, here in zip(ids, seen.tolist(), strict=True) if here) if ids else (),
         frame_number=number,
         size_px=(camera.width, camera.height),
     )

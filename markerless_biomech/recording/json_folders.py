@@ -129,8 +129,8 @@ def _frame(
     points = np.array(flat, dtype=np.float32).reshape(-1, len(keypoint_set), 3)
     points = np.where(np.isfinite(points).all(-1, keepdims=True) & (points[..., 2:] > 0), points, np.float32(0))
     ids = [int(np.ravel(person.get("person_id", -1))[0]) for person in people]
-    seen = (points[..., 2] > 0).any(-1)
-    kept = tuple(i for i, here in zip(ids, seen, strict=True) if here)
+    seen = np.any(points[..., 2] > 0, axis=-1)
+    kept = tuple(i for i, here in zip(ids, seen.tolist(), strict=True) if here)
     size_px = (camera.width, camera.height)
     person_ids = kept if all(i >= 0 for i in kept) else ()
     return KeypointFrame(camera.name, stamp_ns, stamp_ns, points[seen], person_ids, number, False, size_px)
