@@ -257,6 +257,22 @@ def test_an_unknown_result_and_a_bag_that_was_never_tracked_are_refused(session:
         evaluate_bag(session, skip_s=100.0)
 
 
+def test_keypoints_that_the_set_does_not_use_count_nowhere(tmp_path: Path) -> None:
+    whole = made_session(frames=20)
+    bodies = ("",) + whole.keypoint_set.bodies[1:]
+    session = dataclasses.replace(whole, keypoint_set=dataclasses.replace(whole.keypoint_set, bodies=bodies))
+    for frames in session.keypoints.values():
+        for frame in frames:
+            frame.points[:, 0, :2] = 0.0
+    truth = dataclasses.replace(session, live=session.truth, settled=session.truth)
+    for track in (truth.live, truth.settled, truth.truth):
+        assert track is not None
+        track.sites_m[:, 0] = 0.0
+    answer = evaluate(write_made_bag(truth, tmp_path / "bag"))
+    assert answer["reprojection_px"]["mean"] < 5 and answer["truth"]["gc"]["20"] == 1.0
+    assert answer["truth"]["site_rmse_mm"] < 0.01  # float32 in messages
+
+
 def test_a_bag_gives_the_same_answer_as_the_values_it_was_made_of(session: ResultBag, tmp_path: Path) -> None:
     in_memory = evaluate_bag(session)
     answer = evaluate(write_made_bag(session, tmp_path / "bag"))

@@ -70,7 +70,14 @@ def _evaluated(session: ResultBag, result: str) -> dict[str, Any] | None:
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, pil_kwargs={"compress_level": 4})
+    in_space = figure.axes[0].name == "3d"  # a view in space does not fill its figure: cut the margins off
+    figure.savefig(
+        buffer,
+        format="png",
+        dpi=_DOTS_PER_INCH,
+        bbox_inches="tight" if in_space else None,
+        pil_kwargs={"compress_level": 4},
+    )
     return buffer.getvalue()
 
 

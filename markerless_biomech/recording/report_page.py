@@ -96,9 +96,11 @@ def summary_tiles(session: ResultBag, results: Results) -> list[Tile]:
             tiles.append(
                 Tile(f"{best['truth']['joint_rmse_deg']['mean']:.2f}°", f"joint angle error, {best['result']}")
             )
-    latency = stage_table_ms(session).get("latency")
-    if latency is not None:
-        tiles.append(Tile(f"{latency[1]:.1f} ms", "latency, 95th percentile"))
+    stages = stage_table_ms(session)
+    for stage, words in (("latency", "latency"), ("fit", "time of one fit")):
+        if stage in stages:
+            tiles.append(Tile(f"{stages[stage][1]:.1f} ms", f"{words}, 95th percentile"))
+            break
     return tiles
 
 
@@ -109,7 +111,7 @@ def _tracking_tiles(session: ResultBag) -> list[Tile]:
     sets = max(len(session.frame_sets_ns()), 1)
     count = {state: int((track.tracking == state).sum()) for state in Tracking}
     share = min(100.0, 100.0 * count[Tracking.TRACKED] / sets)
-    words = f"tracked; {count[Tracking.COASTING]} frames predicted, {count[Tracking.LOST]} times lost"
+    words = f"tracked; {count[Tracking.COASTING]} frames predicted, {count[Tracking.LOST]} lost"
     return [Tile(f"{share:.1f} %" if share < 100 else "100 %", words)]
 
 
@@ -256,9 +258,9 @@ main { max-width: 1180px; margin: 0 auto; padding: 48px 28px 80px; }
 h1 { font-size: 30px; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 6px; }
 h2 { font-size: 19px; letter-spacing: -0.005em; margin: 0 0 16px; }
 header p { color: var(--quiet); margin: 0 0 28px; max-width: 80ch; }
-ul.tiles { list-style: none; display: grid; grid-template-columns: repeat(auto-fit, minmax(158px, 1fr)); gap: 12px;
-  padding: 0; margin: 0 0 28px; }
-ul.tiles li { background: var(--paper); border: 1px solid var(--line); border-radius: 10px; padding: 16px 18px; }
+ul.tiles { list-style: none; display: flex; flex-wrap: wrap; gap: 12px; padding: 0; margin: 0 0 28px; }
+ul.tiles li { flex: 1 1 150px; background: var(--paper); border: 1px solid var(--line); border-radius: 10px;
+  padding: 16px 18px; }
 ul.tiles b { display: block; font-size: 26px; line-height: 1.15; font-weight: 650; font-variant-numeric: tabular-nums;
   letter-spacing: -0.02em; }
 ul.tiles span { display: block; margin-top: 4px; font-size: 13px; line-height: 1.35; color: var(--quiet); }

@@ -138,7 +138,7 @@ def read_result_bag(path: str | Path, keypoint_set: KeypointSet | None = None) -
         fitted_rig=_rig_of(session, fitted[-1]) if fitted else None,
         records=tuple(session.reports),
         lag_s=_lag_s(session),
-        truth=track_from_estimates(session.bodies("truth/body_state")),
+        truth=_without_unused(track_from_estimates(session.bodies("truth/body_state")), session.keypoint_set),
         true_rig=_rig_of(session, true_cameras[-1]) if true_cameras else None,
         true_subject=subject_from_text(true_text, f"{path}: definitions/truth/subject") if true_text else None,
     )
@@ -181,6 +181,14 @@ def track_from_estimates(estimates: Sequence[BodyEstimate]) -> BodyTrack | None:
         sites_m=_padded([estimate.sites_m for estimate in estimates], (keypoints, 3)),
         sites_std_m=_padded([estimate.sites_std_m for estimate in estimates], (keypoints,)),
     )
+
+
+def _without_unused(track: BodyTrack | None, keypoint_set: KeypointSet) -> BodyTrack | None:
+    """Sites of keypoints that the set does not use become NaN: they are nowhere on the body."""
+    if track is None or track.sites_m.shape[1] != len(keypoint_set):
+        return track
+    used = np.array([bool(body) for body in keypoint_set.bodies])
+    return dataclasses.replace(track, sites_m=np.where(used[:, None], track.sites_m, np.nan))
 
 
 def _padded(rows: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

@@ -134,7 +134,7 @@ def _move_close(axis: Axes, points_px: np.ndarray, shape: float) -> None:
 def room_figure(cameras: dict[str, Camera], skeletons: list[list[Bone]], pelvis_m: np.ndarray) -> Figure:
     """The room: cameras, the path of the pelvis (F, 3) on the floor, and the skeleton at some instants."""
     figure = Figure(figsize=(10, 5.6))
-    axis = figure.add_axes((0, -0.08, 1, 1.18), projection="3d", computed_zorder=False)
+    axis = figure.add_axes((0, 0, 1, 1), projection="3d", computed_zorder=False)
     for name, camera in cameras.items():
         _draw_camera(axis, name, camera)
     axis.plot(pelvis_m[:, 0], pelvis_m[:, 1], np.zeros(len(pelvis_m)), color=QUIET, lw=1, zorder=1)
@@ -155,9 +155,9 @@ def _draw_camera(axis: Any, name: str, camera: Camera) -> None:
     rays = corners_px @ np.linalg.inv(camera.k).T
     corners = position + _SIGHT_M * rays @ rotation.T
     for corner, after in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        axis.plot(*np.array([position, corner, after]).T, color=INK, lw=0.9, zorder=2)
-    axis.plot([position[0]] * 2, [position[1]] * 2, [0, position[2]], color=GRID, lw=0.8, zorder=0)
-    axis.text(*position + [0, 0, 0.14], name, color=QUIET, fontsize=8, ha="center")
+        axis.plot(*np.array([position, corner, after]).T, color=INK, lw=0.9, zorder=2, clip_on=False)
+    axis.plot([position[0]] * 2, [position[1]] * 2, [0, position[2]], color=GRID, lw=0.8, zorder=0, clip_on=False)
+    axis.text(*position + [0, 0, 0.14], name, color=QUIET, fontsize=8, ha="center", clip_on=False)
 
 
 def _frame_room(axis: Any, points_m: np.ndarray) -> None:
@@ -169,6 +169,6 @@ def _frame_room(axis: Any, points_m: np.ndarray) -> None:
     for y in np.arange(low[1], high[1] + 1):
         axis.plot([low[0], high[0]], [y, y], [0, 0], color=GRID, lw=0.7, zorder=0, clip_on=False)
     axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
-    axis.set_box_aspect(high - low, zoom=1.3)
+    axis.set_box_aspect(high - low, zoom=1.55)
     axis.view_init(elev=22, azim=-58)
     axis.set_axis_off()
