@@ -47,10 +47,11 @@ def make_rig(seed=0):
 def opencv_pixels(camera, points):
     rotation, translation = camera.camera_from_world
     rvec = cv2.Rodrigues(rotation)[0]
+    points = np.asarray(points, dtype=float)[:, None]
     if camera.distortion_model == "equidistant":
-        return cv2.fisheye.projectPoints(points[:, None].astype(float), rvec, translation, camera.k, camera.d)[0][:, 0]
+        return cv2.fisheye.projectPoints(points, rvec, translation, camera.k, camera.d)[0][:, 0]
     d = camera.d if len(camera.d) else np.zeros(5)
-    return cv2.projectPoints(points[:, None].astype(float), rvec, translation, camera.k, d)[0][:, 0]
+    return cv2.projectPoints(points, rvec, translation, camera.k, d)[0][:, 0]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,8 @@ def cameras(rig):
 
 
 def some_points(*shape, seed=0, spread_m=0.8):
-    return np.random.default_rng(seed).uniform(-spread_m, spread_m, size=(*shape, 3)).astype(np.float32)
+    points = np.random.default_rng(seed).uniform(-spread_m, spread_m, size=(*shape, 3))
+    return jnp.asarray(points, dtype=jnp.float32)
 
 
 def test_pixels_are_opencvs(rig, cameras):
@@ -104,20 +106,16 @@ def test_point_jacobian_is_the_slope_of_the_projection(seed, spread_m):
 def test_jacobians_agree_with_opencvs_finite_differences(rig, cameras):
     """Differences of OpenCV's double precision projection: an oracle that shares no line with ours."""
     points, step = some_points(30), 1e-5
+    double = np.asarray(points, dtype=float)
     _, valid, jacobian = project_with_jacobian(cameras, points)
     for index, name in enumerate(NAMES):
-        columns = [
-            (
-                opencv_pixels(rig.cameras[name], points + step * axis)
-                - opencv_pixels(rig.cameras[name], points - step * axis)
-            )
-            / (2 * step)
-            for axis in np.eye(3)
-        ]
+        before = [opencv_pixels(rig.cameras[name], double - step * axis) for axis in np.eye(3)]
+        after = [opencv_pixels(rig.cameras[name], double + step * axis) for axis in np.eye(3)]
+        columns = (np.array(after) - np.array(before)) / (2 * step)
         seen = np.asarray(valid[index])
         # 200 px/m slopes in float32, with r^6 terms: 1e-4 of the largest.
         np.testing.assert_allclose(
-            np.asarray(jacobian[index])[seen], np.stack(columns, -1)[seen], atol=0.05, err_msg=name
+            np.asarray(jacobian[index])[seen], np.moveaxis(columns, 0, -1)[seen], atol=0.05, err_msg=name
         )
 
 
@@ -134,8 +132,7 @@ def test_pose_jacobian_is_the_slope_of_moved_cameras(cameras):
     np.testing.assert_allclose(np.asarray(jacobian)[valid], np.asarray(slope)[valid], rtol=1e-3, atol=0.05)
     step = 3e-3
     for i in range(6):
-        increment = np.zeros((4, 6), dtype=np.float32)
-        increment[:, i] = step
+        increment = jnp.zeros((4, 6)).at[:, i].set(step)
         difference = (pixels(increment) - pixels(-increment)) / (2 * step)
         # Second order in the step (1e-5 of 3000 px/rad) and float32 pixels over 6e-3: 1e-4 px / 6e-3.
         np.testing.assert_allclose(np.asarray(difference)[valid], np.asarray(jacobian)[valid, :, i], atol=0.5)
@@ -153,7 +150,7 @@ def test_points_behind_a_camera_have_no_weight(rig, cameras):
     for index, name in enumerate(NAMES):
         rotation, position = rig.cameras[name].world_from_camera
         depths = np.array([-3.0, -0.01, 0.0, 0.9 * MIN_DEPTH_M, 1.1 * MIN_DEPTH_M, 3.0])
-        points = (np.outer(depths, rotation[:, 2]) + position).astype(np.float32)
+        points = jnp.asarray(np.outer(depths, rotation[:, 2]) + position, dtype=jnp.float32)
         image_px, valid, jacobian = project_with_jacobian(cameras, points)
         assert valid[index].tolist() == [False, False, False, False, True, True]
         np.testing.assert_array_equal(jacobian[index][:4], 0.0)
@@ -166,7 +163,7 @@ def test_points_beyond_the_fold_of_a_lens_have_no_weight():
         "a", 1280, 720, "plumb_bob", K, np.array([-0.35, 0.0, 0.0, 0.0]), np.zeros(3), np.array([0.0, 0, 0, 1]), "a"
     )
     radius = np.array([0.5, 0.95, 1.0, 1.3, 6.0])
-    points = np.stack([radius, 0 * radius, 1 + 0 * radius], -1).astype(np.float32)
+    points = jnp.asarray(np.stack([radius, 0 * radius, 1 + 0 * radius], -1), dtype=jnp.float32)
     _, valid = project(camera_arrays(Rig({"a": barrel}), ("a",)), points)
     assert valid[0].tolist() == [True, True, False, False, False]
 
@@ -175,8 +172,8 @@ def test_points_far_outside_of_the_image_have_no_weight(rig, cameras):
     """Polynomials were fitted inside of the image; 1.5 times its corner is as far as they are believed."""
     rotation, position = rig.cameras["brown"].world_from_camera
     radius = np.array([0.5, 0.9, 2.5, 6.0])
-    points = ((np.outer(radius, [1.0, 0.0, 0.0]) + [0.0, 0.0, 1.0]) @ rotation.T + position).astype(np.float32)
-    _, valid = project(cameras, points)
+    points = (np.outer(radius, [1.0, 0.0, 0.0]) + [0.0, 0.0, 1.0]) @ rotation.T + position
+    _, valid = project(cameras, jnp.asarray(points, dtype=jnp.float32))
     assert valid[1].tolist() == [True, True, False, False]
 
 
@@ -188,7 +185,8 @@ def test_every_valid_radius_grows_in_the_image_and_covers_it(k1):
     cameras = camera_arrays(Rig({"a": camera}), ("a",))
     limit = float(cameras.max_radius[0])
     radius = np.linspace(0.0, 0.999 * limit, 200)
-    image_px, valid = project(cameras, np.stack([radius, 0 * radius, 1 + 0 * radius], -1).astype(np.float32))
+    points = jnp.asarray(np.stack([radius, 0 * radius, 1 + 0 * radius], -1), dtype=jnp.float32)
+    image_px, valid = project(cameras, points)
     assert valid.all() and (np.diff(image_px[0, :, 0]) > 0).all()
     # The corner is at r = 0.82 after distortion; without a fold before it, it is inside with room to spare.
     corner = np.hypot(640.5 / 900, 355.5 / 905)
@@ -200,10 +198,8 @@ def test_every_valid_radius_grows_in_the_image_and_covers_it(k1):
 @given(st.tuples(*[st.floats(width=32, allow_nan=False, allow_infinity=False)] * 3))
 def test_everything_is_finite_for_any_finite_point(point):
     cameras = camera_arrays(make_rig(), (*NAMES, "unknown"))
-    outputs = (
-        project_with_jacobian(cameras, np.array([point], dtype=np.float32)),
-        pose_jacobian(cameras, np.array([point])),
-    )
+    points = jnp.asarray([point], dtype=jnp.float32)
+    outputs = project_with_jacobian(cameras, points), pose_jacobian(cameras, points)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(outputs))
 
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import cv2
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from made_rigs import LENSES, make_camera
@@ -138,7 +139,8 @@ def test_a_pose_that_is_no_pose_is_refused_by_the_cameras_name():
 def test_a_camera_that_is_not_known_yet_sees_nothing():
     arrays = camera_arrays(Rig({"left": make_camera()}), ("left", "right"))
     rotation, position = make_camera().world_from_camera
-    image_px, valid = project(arrays, (rotation @ np.array([0.1, 0.1, 3.0]) + position)[None].astype(np.float32))
+    point = jnp.asarray(rotation @ np.array([0.1, 0.1, 3.0]) + position, dtype=jnp.float32)
+    image_px, valid = project(arrays, point[None])
     assert valid[:, 0].tolist() == [True, False] and np.isfinite(image_px).all()
 
 
@@ -149,13 +151,20 @@ def test_rectified_pixels_are_those_of_opencvs_rectified_image(model):
     camera = make_camera(model=model, r=turn, p=p)
     rotation, position = camera.world_from_camera
     points = np.random.default_rng(0).uniform([-0.5, -0.3, 2.0], [0.5, 0.3, 4.0], size=(20, 3)) @ rotation.T + position
-    raw, _ = project(camera_arrays(Rig({"a": camera}), ("a",)), points.astype(np.float32))
-    rectified, valid = project(camera_arrays(Rig({"a": camera}), ("a",), {"a": True}), points.astype(np.float32))
+    points = jnp.asarray(points, dtype=jnp.float32)
+    raw, _ = project(camera_arrays(Rig({"a": camera}), ("a",)), points)
+    rectified, valid = project(camera_arrays(Rig({"a": camera}), ("a",), {"a": True}), points)
     undistort = cv2.fisheye.undistortPoints if model == "equidistant" else cv2.undistortPoints
     expected = undistort(np.asarray(raw[0], dtype=float)[:, None], camera.k, camera.d, R=turn, P=p)
     assert valid.all()
     # OpenCV's undistortion iterates to 0.01 px or so.
     np.testing.assert_allclose(rectified[0], expected[:, 0], atol=0.05)
+
+
+def found(transforms, world, frame):
+    pose = transforms.lookup(world, frame)
+    assert pose is not None
+    return pose
 
 
 def test_whole_chains_of_static_transforms_are_composed():
@@ -164,12 +173,12 @@ def test_whole_chains_of_static_transforms_are_composed():
     for child in ("truss", "mount", "camera_link", "left_optical"):
         step = np.eye(4)
         step[:3, :3], step[:3, 3] = cv2.Rodrigues(rng.normal(size=3))[0], rng.normal(size=3)
-        assert transforms.add(parent, child, step[:3, 3], xyzw_from_matrix(step[:3, :3])) is None
+        assert transforms.add(parent, child, step[:3, 3], xyzw_from_matrix(step[:3, :3])) == ""
         world_from_frame, parent = world_from_frame @ step, child
-    position, quaternion = transforms.lookup("world", "/left_optical")
+    position, quaternion = found(transforms, "world", "/left_optical")
     np.testing.assert_allclose(position, world_from_frame[:3, 3], atol=1e-12)
     np.testing.assert_allclose(quaternion, xyzw_from_matrix(world_from_frame[:3, :3]), atol=1e-12)
-    inverse, _ = transforms.lookup("left_optical", "world")
+    inverse, _ = found(transforms, "left_optical", "world")
     np.testing.assert_allclose(inverse, np.linalg.inv(world_from_frame)[:3, 3], atol=1e-12)
 
 
@@ -177,9 +186,9 @@ def test_of_two_static_transforms_the_newer_counts():
     transforms, upright = StaticTransforms(), [0.0, 0.0, 0.0, 1.0]
     transforms.add("world", "left", [1.0, 0, 0], upright, stamp_ns=5)
     transforms.add("world", "left", [2.0, 0, 0], upright, stamp_ns=3)
-    assert transforms.lookup("world", "left")[0][0] == 1.0
+    assert found(transforms, "world", "left")[0][0] == 1.0
     transforms.add("world", "left", [3.0, 0, 0], upright, stamp_ns=5)
-    assert transforms.lookup("world", "left")[0][0] == 3.0
+    assert found(transforms, "world", "left")[0][0] == 3.0
 
 
 def test_a_chain_that_leads_nowhere_says_why():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..rotations import matrix_from_xyzw, xyzw_from_matrix
 
@@ -24,24 +25,24 @@ class StaticTransforms:
         self._edge_from_child: dict[str, _Edge] = {}
 
     def add(
-        self, parent: str, child: str, position_m: np.ndarray, orientation_xyzw: np.ndarray, stamp_ns: int = 0
-    ) -> str | None:
-        """Take p_parent = R p_child + t in; None, or the reason in words why it was refused.
+        self, parent: str, child: str, position_m: ArrayLike, orientation_xyzw: ArrayLike, stamp_ns: int = 0
+    ) -> str:
+        """Take p_parent = R p_child + t in; '', or the reason in words why it was refused.
 
         An older stamp than the known one is ignored (a latched sample that came late); an equal one replaces it.
         """
         parent, child = _name(parent), _name(child)
-        position_m, orientation_xyzw = np.asarray(position_m, dtype=float), np.asarray(orientation_xyzw, dtype=float)
-        length = float(np.linalg.norm(orientation_xyzw))
-        if not np.isfinite(position_m).all() or not abs(length - 1.0) < 1e-2:
+        translation_m, quaternion = np.asarray(position_m, dtype=float), np.asarray(orientation_xyzw, dtype=float)
+        length = float(np.linalg.norm(quaternion))
+        if not np.isfinite(translation_m).all() or not abs(length - 1.0) < 1e-2:
             return f"the transform from '{parent}' to '{child}' has no unit quaternion or a position that is not finite"
         if parent == child:
             return f"the transform of '{child}' names itself as parent"
         known = self._edge_from_child.get(child)
         if known is not None and stamp_ns < known.stamp_ns:
-            return None
-        self._edge_from_child[child] = _Edge(parent, matrix_from_xyzw(orientation_xyzw), position_m, stamp_ns)
-        return None
+            return ""
+        self._edge_from_child[child] = _Edge(parent, matrix_from_xyzw(quaternion), translation_m, stamp_ns)
+        return ""
 
     def lookup(self, world_frame: str, frame: str) -> tuple[np.ndarray, np.ndarray] | None:
         """Position (m) and quaternion x y z w of `frame` in `world_frame`; None when no chain leads there."""
