@@ -24,6 +24,7 @@ from ..keypoints import KeypointSet, load_keypoint_set
 from ..recording.messages import keypoint_frame_from_message
 from ..settings import EstimatorSettings
 from . import quality
+from .approximate import ApproximateFrameSets
 from .health import Health
 from .parameters import accept_changes, declare_settings, read_settings
 from .publishing import ResultPublisher
@@ -73,8 +74,6 @@ class MotionEstimatorNode(LifecycleNode):
 
     def _configure(self) -> None:
         settings = self.settings = read_settings(self, EstimatorSettings)
-        if settings.sync == "approximate":
-            _require_message_filters()
         _choose_memory(settings)
         enable_compile_cache()
         self._keypoint_set = load_keypoint_set(settings.keypoint_set)
@@ -83,6 +82,9 @@ class MotionEstimatorNode(LifecycleNode):
         if not settings.cameras:
             raise InputError("parameter cameras is empty; give the names of the cameras, such as [cam0, cam1]")
         capture = Capture(settings, self._keypoint_set, subject)
+        if settings.sync == "approximate":
+            offsets_s = dict(zip(settings.cameras, settings.camera_time_offsets_s, strict=False))
+            capture.assembler = ApproximateFrameSets(settings.cameras, settings.frame_set_tolerance_s, offsets_s)
         self._publisher = ResultPublisher(self, settings, self._keypoint_set, subject)
         self.worker = FitWorker(capture, self._publish, self._health.report)
         if rig is not None:
@@ -241,16 +243,6 @@ def steady_from_system_ns(system_ns: int) -> int:
 def _choose_memory(settings: EstimatorSettings) -> None:
     """JAX reads this once, when it first uses a GPU; by itself it takes three quarters of the GPU's memory."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{settings.gpu_memory_fraction:.2f}")
-
-
-def _require_message_filters() -> None:
-    try:
-        import message_filters  # noqa: F401
-    except ImportError:
-        raise InputError(
-            "parameter sync is 'approximate', which needs the ROS 2 package message_filters, which is not "
-            "installed; install it (apt install ros-jazzy-message-filters) or use sync: deadline"
-        ) from None
 
 
 def main() -> None:

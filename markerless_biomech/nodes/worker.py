@@ -51,6 +51,7 @@ class FitWorker:
         self._publish = publish
         self._report = report
         self._capacity = capture.estimator.settings.queue_frames
+        self._most_sets = max(1, self._capacity // len(capture.estimator.camera_names))
         self._patient = capture.estimator.settings.replay_mode
         self._silence_ns = round(capture.estimator.settings.coast_s * 1e9)
         # shared: guarded by the condition
@@ -65,6 +66,8 @@ class FitWorker:
         self.compile_s = 0.0
         self.capture = capture
         # owned by the worker thread
+        self._frame_sets: deque[tuple[FrameSet, int]] = deque()
+        """Each with when it was complete (steady clock, ns)."""
         self._last_fit_ns = 0
         self._last_stamp_ns = 0
         self._thread = threading.Thread(target=self._run, name="fit", daemon=True)
@@ -112,24 +115,35 @@ class FitWorker:
         self.state = State.STOPPED
 
     def _work(self) -> None:
-        """Wait for something to do, and do it."""
+        """Wait for something to do; take in what has come, then fit the oldest frame set that waits."""
         frames, exchanges = self._wait()
         for change in exchanges:
             change(self.capture)
         assembler = self.capture.assembler
-        frame_sets = [(frame_set, time.monotonic_ns()) for frame in frames for frame_set in assembler.push(frame)]
-        frame_sets += [(frame_set, time.monotonic_ns()) for frame_set in assembler.poll(time.monotonic_ns())]
-        if self.capture.estimator.rig is not None:
-            for index, (frame_set, assembled_ns) in enumerate(frame_sets):
-                self._fit(frame_set, assembled_ns, newest=index == len(frame_sets) - 1)
+        for frame in frames:
+            self._enqueue(assembler.push(frame))
+        self._enqueue(assembler.poll(time.monotonic_ns()))
+        if self._frame_sets:
+            frame_set, assembled_ns = self._frame_sets.popleft()
+            self._fit(frame_set, assembled_ns, newest=not self._frame_sets)
         self._notice_silence()
+
+    def _enqueue(self, frame_sets: list[FrameSet]) -> None:
+        """Frame sets wait for the fit; those that find the queue full are dropped whole and counted."""
+        if self.capture.estimator.rig is None:
+            return
+        for frame_set in frame_sets:
+            if len(self._frame_sets) < self._most_sets or self._patient:
+                self._frame_sets.append((frame_set, time.monotonic_ns()))
+            else:
+                self.queue_overflows += len(frame_set.frames)
 
     def _wait(self) -> tuple[list[KeypointFrame], list[Callable[[Capture], None]]]:
         """All that has come; at the latest when a frame set's deadline has passed."""
         deadline_ns = self.capture.next_deadline_ns()
         wait_s = IDLE_S if deadline_ns is None else min(IDLE_S, (deadline_ns - time.monotonic_ns()) * 1e-9)
         with self._condition:
-            if not (self._frames or self._exchanges or self._stopping) and wait_s > 0:
+            if not (self._frames or self._exchanges or self._stopping or self._frame_sets) and wait_s > 0:
                 self._condition.wait(wait_s)
             frames, exchanges = list(self._frames), list(self._exchanges)
             self._frames.clear()
