@@ -19,7 +19,8 @@ from . import gait_curves
 STRAIGHT_M = 3.0
 """Straight part of the there-and-back path."""
 TURN_RADIUS_M = 0.45
-TURN_SPEED_M_S = 0.65
+TURN_SPEED_M_S, TURN_SPEED_SHARE = 0.65, 0.5
+"""The turn is taken at the former, or at this share of the speed if that is faster; never faster than the speed."""
 TOE_OUT_RAD = math.radians(7.0)
 MIDSTANCE_PHASE = 0.25
 """Phase of a leg's stride at which the hip passes over its ankle: feet are as far ahead at heel strike as behind half a
@@ -158,10 +159,10 @@ def _profile(settings: SimulationSettings, distance_m: np.ndarray) -> tuple[np.n
         half_m = 0.5 * lap_m(settings)
         turn_m = half_m - STRAIGHT_M
         along = np.mod(distance_m, half_m) - STRAIGHT_M / 2.0 - turn_m / 2.0
-        # raised cosines: the turn is spread over 1.6 times its arc, and slowed down over 2.4 times
+        # raised cosines: the turn is spread over 1.6 times its arc, and slowed down over 2.8 times
         curvature = math.pi / (0.8 * turn_m) * _bump(along / (0.8 * turn_m))
-        slow = min(settings.speed_m_s, TURN_SPEED_M_S)
-        speed = settings.speed_m_s + (slow - settings.speed_m_s) * _bump(along / (1.2 * turn_m))
+        slow = min(settings.speed_m_s, max(TURN_SPEED_M_S, TURN_SPEED_SHARE * settings.speed_m_s))
+        speed = settings.speed_m_s + (slow - settings.speed_m_s) * _bump(along / (1.4 * turn_m))
     return curvature, speed
 
 

@@ -26,10 +26,10 @@ class Contacts:
     """(N, 2, P) least height of a point that is not held."""
 
 
-HELD_STD_M = (5e-3, 1e-3, 2e-4, 2e-5, 2e-5, 2e-5, 2e-5)
+HELD_STD_M = (5e-3, 1e-3, 2e-4, *[2e-5] * 7)
 """Of a held point's position; one iteration each, from loose to exact."""
-LOWEST_STD_M = 5e-4
-LIMIT_STD_RAD = np.radians(0.3)
+LOWEST_STD_M, LOWEST_SOFTNESS_M = 5e-4, 3e-3
+LIMIT_STD_RAD, LIMIT_SOFTNESS_RAD = np.radians(0.3), np.radians(0.3)
 LIMIT_MARGIN_RAD = np.radians(1.0)
 _LEG = np.radians([5.0, 2.5, 4.0, 4.0, 4.0, 4.0, 6.0])
 REFERENCE_STD = np.array([0.03, 0.02, 0.03, *np.radians([2.0, 2.0, 2.0]), *_LEG, *_LEG])
@@ -61,26 +61,34 @@ def _frame_terms(
     frames = len(qpos)
     error = np.where(contacts.held[..., None], points - contacts.place_m, 0.0)
     weight = np.repeat(contacts.held[..., None] / held_std_m**2, 3, axis=-1)
-    below = np.minimum(points[..., 2] - contacts.lowest_m, 0.0)
-    sinks = ~contacts.held & (below < 0.0)
-    error[..., 2] = np.where(sinks, below, error[..., 2])
-    weight[..., 2] = np.where(sinks, LOWEST_STD_M**-2, weight[..., 2])
+    below, slope = _soft_excess(contacts.lowest_m - points[..., 2], LOWEST_SOFTNESS_M)
+    error[..., 2] = np.where(contacts.held, error[..., 2], -below / slope)
+    weight[..., 2] = np.where(contacts.held, weight[..., 2], (slope / LOWEST_STD_M) ** 2)
     rows = jacobian.reshape(frames, -1, LEG_DOFS)
     weighted = rows * weight.reshape(frames, -1, 1)
     hessian = weighted.transpose(0, 2, 1) @ rows
     gradient = np.einsum("fri,fr->fi", weighted, error.reshape(frames, -1))
-    beyond = _beyond_limits(skeleton, qpos)
-    hessian[:, np.arange(6, LEG_DOFS), np.arange(6, LEG_DOFS)] += (beyond != 0.0) / LIMIT_STD_RAD**2
-    gradient[:, 6:] += beyond / LIMIT_STD_RAD**2
+    _add_limits(skeleton, qpos, hessian, gradient)
     return hessian, gradient
 
 
-def _beyond_limits(skeleton: Skeleton, qpos: np.ndarray) -> np.ndarray:
-    """(N, 14) how far leg joints are beyond their ranges (less a margin); 0 inside."""
+def _soft_excess(excess: np.ndarray, softness: float) -> tuple[np.ndarray, np.ndarray]:
+    """max(excess, 0) with a rounded corner, and its slope: a sharp corner switches on and off from one iteration to the
+    next, for ever."""
+    x = np.clip(excess / softness, -20.0, 20.0)
+    return softness * np.logaddexp(0.0, x), 1.0 / (1.0 + np.exp(-x))
+
+
+def _add_limits(skeleton: Skeleton, qpos: np.ndarray, hessian: np.ndarray, gradient: np.ndarray) -> None:
+    """Keep the legs' joints within their ranges, less a margin."""
     low, high = skeleton.model.jnt_range[1 : 1 + LEG_DOFS - 6].T
     low = np.where(low > np.radians(-15.0), 0.0, low)  # the knee: nobody walks on a hyperextended one
     joints = qpos[:, 7 : 7 + LEG_DOFS - 6]
-    return np.minimum(joints - low - LIMIT_MARGIN_RAD, 0.0) + np.maximum(joints - high + LIMIT_MARGIN_RAD, 0.0)
+    diagonal = np.arange(6, LEG_DOFS)
+    for sign, excess in ((-1.0, low + LIMIT_MARGIN_RAD - joints), (1.0, joints - high + LIMIT_MARGIN_RAD)):
+        beyond, slope = _soft_excess(excess, LIMIT_SOFTNESS_RAD)
+        hessian[:, diagonal, diagonal] += (slope / LIMIT_STD_RAD) ** 2
+        gradient[:, 6:] += sign * slope * beyond / LIMIT_STD_RAD**2
 
 
 def _smoothness_gradient(deviation: np.ndarray, interval_s: float) -> np.ndarray:

@@ -35,10 +35,16 @@ REST_DEG = {
 CYCLE_S = 6.0
 """Standing, sitting down, sitting, rising; shortened a little so that whole cycles fill the time."""
 STAND_S, LOWER_S, RISE_S = 1.2, 2.1, 1.8
-SEATED_DEG = {"hip_flexion": 82.0, "knee_angle": 90.0, "ankle_angle": 8.0}
+SEATED_DEG = {"hip_flexion": 82.0, "knee_angle": 90.0, "ankle_angle": 8.0, "arm_flex": 25.0, "elbow_flex": 45.0}
 PELVIS_BACK_DEG = 6.0
 """Backward tilt of the pelvis when seated."""
-LEAN_DEG = {"hip_flexion": 18.0, "lumbar_extension": -22.0, "neck_extension": 12.0}
+LEAN_DEG = {
+    "hip_flexion": 26.0,
+    "ankle_angle": 8.0,
+    "lumbar_extension": -20.0,
+    "neck_extension": 14.0,
+    "arm_flex": 40.0,
+}
 """At seat off, on top of the seated pose; the pelvis leans forward by the hips' share."""
 FEET_APART_M = 0.20
 

@@ -22,6 +22,8 @@ MIDDLE_OF_SUPPORT = 0.31
 """Phase of the right leg's stride half way through its single support."""
 FOOT_FLAT, HEEL_OFF, TOES_ROLL = 0.16, 0.48, 0.82
 """Shares of stance (Perry & Burnfield 2010: foot flat at 7-12 % of the stride, heel off at 31-40 %)."""
+SINK_M = 0.0015
+"""The floor for points that do not stand is this much lower: its soft corner must not push off a foot that rolls."""
 ROUNDING = 1e-5
 """In strides: a heel strike that falls on a solved instant stays on it in the next period."""
 TOE_CLEARANCE_M = 0.012
@@ -83,7 +85,7 @@ def stance_contacts(timeline: Timeline, footprints: Footprints, skeleton: Skelet
     lean_m = 0.5 * skeleton.hip_height_m() * np.interp(footprints.start_phase, timeline.phase, timeline.lean_rad)
     outside = lean_m[:, None] * np.stack([np.sin(footprints.heading_rad), -np.cos(footprints.heading_rad)], -1)
     shape = (len(timeline.times_s), 2, flat.shape[1])
-    held, place, lowest = np.zeros(shape, bool), np.zeros((*shape, 3)), np.zeros(shape)
+    held, place, lowest = np.zeros(shape, bool), np.zeros((*shape, 3)), np.full(shape, -SINK_M)
     ankles = footprints.ankle_m + outside
     rows = zip(footprints.side, footprints.start_phase, footprints.stance, ankles, footprints.yaw_rad, strict=True)
     for side, start, stance, ankle, yaw in rows:
@@ -94,8 +96,8 @@ def stance_contacts(timeline: Timeline, footprints: Footprints, skeleton: Skelet
         held[:, side] |= standing
         place[:, side] = np.where(((phase >= 0.0) & (phase < 1.0))[:, None, None], spot, place[:, side])
         swing = np.clip((phase - stance) / (1.0 - stance), 0.0, 1.0)
-        lift = TOE_CLEARANCE_M * 4.0 * swing * (1.0 - swing)
-        lowest[:, side] = np.maximum(lowest[:, side], np.where(phase < 1.0, lift, 0.0)[:, None])
+        lift = (TOE_CLEARANCE_M + SINK_M) * 4.0 * swing * (1.0 - swing)
+        lowest[:, side] = np.maximum(lowest[:, side], np.where(phase < 1.0, lift - SINK_M, -1.0)[:, None])
     return Contacts(held, place, lowest)
 
 
