@@ -15,7 +15,7 @@ _TABLE = {
     "knee_angle": (37.0, 0.2, 1.0),
     "ankle_angle": (37.0, 0.0, 0.5),
     "subtalar_angle": (25.0, 0.0, 0.25),
-    "mtp_angle": (37.0, 0.1, 0.4),
+    "mtp_angle": (55.0, 0.1, 0.4),
     "lumbar_extension": (7.0, 0.0, 0.5),
     "lumbar_bending": (7.0, 0.0, 0.3),
     "lumbar_rotation": (7.0, 0.0, 0.3),
@@ -52,7 +52,7 @@ POSTURE_STD_RAD = _column(2, [1.0] * 6)[6:]
 POSTURE_TIME_S = 0.2
 """The posture prior counts as one observation of POSTURE_STD_RAD every so many seconds."""
 
-LIMIT_STD_RAD = 0.02
+LIMIT_STD_RAD = 0.05
 """A joint this far outside of its range costs as much as an observation one standard deviation off."""
 
 HUBER_DELTA = 2.0

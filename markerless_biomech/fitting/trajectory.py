@@ -112,15 +112,15 @@ def predict(window: Window, hop_s: jax.Array) -> jax.Array:
     return integrate(window.qpos[-1], frame_velocities(window)[-1] * hop_s)
 
 
-def band(window: Window) -> Band:
-    """The quadratic of the whole window at its present poses."""
+def band(window: Window, limited: float = 1.0) -> Band:
+    """The quadratic of the whole window at its present poses; joint limits count `limited`."""
     moved = difference(window.anchor, window.qpos)
     limit_information, limit_gradient, _ = joint_limits(window.qpos)
     posture_information, posture_gradient, _ = posture(window.qpos, window.hop_s)
-    own = (limit_information + posture_information) * window.valid[:, None] + (1.0 - window.valid[:, None])
+    own = (limited * limit_information + posture_information) * window.valid[:, None] + (1.0 - window.valid[:, None])
     information = window.information + jax.vmap(jnp.diag)(own)
     gradient = window.gradient + jnp.einsum("tij,tj->ti", window.information, moved)
-    gradient = gradient + (limit_gradient + posture_gradient) * window.valid[:, None]
+    gradient = gradient + (limited * limit_gradient + posture_gradient) * window.valid[:, None]
     coupling, coupling_gradient = _couplings(window)
     return Band(information, gradient, coupling, coupling_gradient)
 
@@ -147,8 +147,8 @@ def prior_here(window: Window) -> Gaussian:
 
 def shift(window: Window, hop_s: jax.Array, observed: Observations) -> Window:
     """Let the oldest frame go, leaving its Gaussian, and take in a frame that starts at its predicted pose."""
-    whole = band(window)
-    oldest = jax.tree.map(lambda x: x[0], whole)
+    # A limit pushes from outside only; as a Gaussian it would hold the joint there for good.
+    oldest = jax.tree.map(lambda x: x[0], band(window, limited=0.0))
     left, _ = eliminate(prior_here(window), oldest)
     left = jax.tree.map(lambda x: x * window.valid[0], left)
     start = predict(window, hop_s)
