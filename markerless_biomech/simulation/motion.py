@@ -109,9 +109,9 @@ def _side_events(
         for index, kind in ((start, "heel_strike"), (end, "toe_off")):
             if index in (0, len(times_s) - 1):
                 continue
-            heel = _standing_heel(points[start : end + 1, 0], speed[start : end + 1, 0])
-            heel = heel - [belt_speed_m_s * times_s[index], 0.0, 0.0]
-            events.append(GaitEvent(float(times_s[index]), side, kind, tuple(float(x) for x in heel)))
+            x, y, z = _standing_heel(points[start : end + 1, 0], speed[start : end + 1, 0])
+            place = (float(x - belt_speed_m_s * times_s[index]), float(y), float(z))
+            events.append(GaitEvent(float(times_s[index]), side, kind, place))
     return events
 
 
