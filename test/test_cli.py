@@ -127,6 +127,12 @@ def test_a_result_bag_can_be_replayed_anew(result, tmp_path):
     assert "name: generic" in session.definitions["subject"]
 
 
+def test_a_replay_of_fewer_cameras_names_those_that_are_not_there(walk, tmp_path):
+    failed = run("replay", walk["bag"], "--height-m", 1.75, "--cameras", "cam0,cam7", "--out", tmp_path / "out")
+    assert failed.exit_code == 1 and "no camera 'cam7'; the bag has cam0, cam1, cam2" in failed.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_evaluate_answers_in_json(result):
     judged = answer("evaluate", result["out"], "--skip-s", 0.5)
     assert judged["result"] == "settled" and judged["frames_lost"] == 0

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..body.subject import Subject
 from ..body.urdf import LinkTree, link_tree, urdf_text
 from ..capture import Capture
+from ..errors import InputError
 from ..keypoints import KeypointSet
 from ..results import BodyEstimate, MotionEstimate, Tracking
 from ..settings import EstimatorSettings
@@ -88,7 +89,10 @@ def replay(
 
 def session_settings(settings: EstimatorSettings, session: RecordedSession) -> EstimatorSettings:
     """Settings with the cameras and the keypoint set of the bag, unless they are given."""
-    cameras = settings.cameras or tuple(session.cameras)
+    cameras = settings.cameras or session.cameras
+    unknown = sorted(set(cameras) - set(session.cameras))
+    if unknown:
+        raise InputError(f"{session.path}: no camera '{unknown[0]}'; the bag has {', '.join(session.cameras)}")
     return replace(
         settings, cameras=cameras, keypoint_set=session.keypoint_set.name, world_frame=session.rig.world_frame
     )
