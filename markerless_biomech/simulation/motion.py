@@ -82,9 +82,8 @@ def sampled(curve: CubicSpline, times_s: np.ndarray) -> np.ndarray:
 def find_events(
     skeleton: Skeleton, curve: CubicSpline, start_s: float, end_s: float, belt_speed_m_s: float = 0.0
 ) -> tuple[GaitEvent, ...]:
-    """True heel strikes and toe offs from the soles alone; `curve` reaches half a second beyond both ends."""
-    times_s = np.arange(start_s - 0.5, end_s + 0.5, EVENT_INTERVAL_S)
-    times_s = times_s[(times_s >= curve.x[0]) & (times_s <= curve.x[-1])]
+    """True heel strikes and toe offs from the soles alone; `curve` reaches a stride beyond both ends."""
+    times_s = np.arange(curve.x[0], curve.x[-1], EVENT_INTERVAL_S)
     points = skeleton.soles_m(sampled(curve, times_s))[:, :, :EVENT_POINTS]
     points[..., 0] += belt_speed_m_s * times_s[:, None, None]
     speed = np.linalg.norm(np.gradient(points, times_s, axis=0), axis=-1)

@@ -15,6 +15,7 @@ from ..body.subject import Subject
 from ..keypoints import load_keypoint_set
 from ..settings import SimulationSettings
 from . import standing
+from .gait_curves import stride_frequency_hz
 from .motion import Motion, find_events, motion_curve, sampled
 from .paths import plan_footprints, plan_walk
 from .planting import plant_feet
@@ -23,8 +24,8 @@ from .walking import reference_motion, stance_contacts
 
 INTERVAL_S = 0.01
 """Between the poses that are solved for, at most; cubic splines between them."""
-MARGIN_S = 1.2
-"""Solved before the first and after the last stamp: more than a stride, so that both ends are as the middle."""
+MARGIN_STRIDES = 1.2
+"""Solved before the first and after the last stamp, so that both ends are as the middle."""
 
 
 def walk(settings: SimulationSettings, subject: Subject) -> Motion:
@@ -34,7 +35,7 @@ def walk(settings: SimulationSettings, subject: Subject) -> Motion:
     stamps_s = np.arange(frames) / settings.fps
     # whole intervals in the session, so that a period begins as the last one did
     interval_s = settings.seconds / math.ceil(settings.seconds / INTERVAL_S)
-    margin = math.ceil(MARGIN_S / interval_s)
+    margin = math.ceil(MARGIN_STRIDES / (stride_frequency_hz(settings.speed_m_s, settings.height_m) * interval_s))
     times_s = interval_s * np.arange(-margin, round(settings.seconds / interval_s) + margin + 1)
     belt_speed_m_s = settings.speed_m_s if settings.path == "treadmill" else 0.0
     qpos, period_s = _motion_on_floor(settings, skeleton, times_s)
