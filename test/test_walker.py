@@ -170,7 +170,7 @@ def test_events_are_the_first_and_last_standing_instants_of_the_sole(plain_walk:
     for foot, samples in plain_walk.stances():
         # one sample of 2 ms beside the event's grid of 1 ms
         assert standing[samples.start + 2 : samples.stop - 2, foot].mean() > 0.95
-        assert not standing[max(0, samples.start - 50) : samples.start - 3, foot].any()
+        assert not standing[max(0, samples.start - 50) : max(0, samples.start - 3), foot].any()
         assert not standing[samples.stop + 3 : samples.stop + 50, foot].any()
 
 
