@@ -23,7 +23,7 @@ SIDE_SHARE = 0.1
 def person_subject(settings: SimulationSettings) -> Subject:
     """The true subject: scales about those of the stature, offsets of every used keypoint."""
     keypoint_set = load_keypoint_set(settings.keypoint_set)
-    seed = settings.seed if settings.person_seed < 0 else settings.person_seed
+    seed = person_seed(settings)
     scale_rng, offset_rng = (np.random.default_rng([seed, stream]) for stream in (10, 11))
     person = dataclasses.replace(
         subject_from_height(settings.height_m, keypoint_set, name=f"simulated_{seed}"),
@@ -31,6 +31,11 @@ def person_subject(settings: SimulationSettings) -> Subject:
         offsets_m=_offsets_m(settings, keypoint_set, offset_rng),
     )
     return _with_stature(person, keypoint_set, settings.height_m)
+
+
+def person_seed(settings: SimulationSettings) -> int:
+    """What fixes the person's body and manner."""
+    return settings.seed if settings.person_seed < 0 else settings.person_seed
 
 
 def _segment_scales(settings: SimulationSettings, rng: np.random.Generator) -> np.ndarray:

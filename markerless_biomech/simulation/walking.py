@@ -13,6 +13,7 @@ from . import gait_curves
 from .paths import Footprints, Timeline
 from .planting import Contacts
 from .skeleton import Skeleton
+from .style import person_style, wander_rad
 
 SWAY_M = 0.018
 """Side to side, to the standing leg (Perry & Burnfield 2010: 4 cm from end to end at comfortable speed)."""
@@ -36,8 +37,10 @@ def reference_motion(settings: SimulationSettings, timeline: Timeline, skeleton:
     stance = gait_curves.stance_share(timeline.speed_m_s, settings.height_m)
     phases = {side: gait_curves.curve_phase(timeline.phase - 0.5 * (side == "l"), stance) for side in "rl"}
     qpos = np.zeros((len(timeline.times_s), 7 + len(JOINT_NAMES)))
-    for index, name in enumerate(JOINT_NAMES):
-        qpos[:, 7 + index] = _joint_reference(settings, name, phases, ratio)
+    angles = np.stack([_joint_reference(settings, name, phases, ratio) for name in JOINT_NAMES], axis=-1)
+    rest = np.radians([_curve(name).pivot_deg for name in JOINT_NAMES])
+    wander = wander_rad(settings, timeline.times_s, timeline.period_s)
+    qpos[:, 7:] = person_style(settings).applied(angles, rest) + wander
     place_pelvis(qpos, settings, timeline, phases["r"], ratio, skeleton)
     return qpos
 
@@ -47,12 +50,18 @@ def _joint_reference(
 ) -> np.ndarray:
     """(N,) one joint's angle."""
     if name in gait_curves.TRUNK_CURVES:
-        return gait_curves.TRUNK_CURVES[name].angle_rad(phases["r"], ratio)
+        return _curve(name).angle_rad(phases["r"], ratio)
     motion, side = name[:-2], name[-1]
-    curve = {**gait_curves.LEG_CURVES, **gait_curves.ARM_CURVES}[motion]
+    curve = _curve(name)
     smaller = 1.0 - settings.asymmetry if side == "l" and motion in gait_curves.LEG_CURVES else 1.0
     rest = np.radians(curve.pivot_deg)
     return rest + smaller * (curve.angle_rad(phases[side], ratio) - rest)
+
+
+def _curve(name: str) -> gait_curves.Curve:
+    """A joint's curve, by its name with or without side."""
+    curves = {**gait_curves.LEG_CURVES, **gait_curves.TRUNK_CURVES, **gait_curves.ARM_CURVES}
+    return curves[name] if name in curves else curves[name[:-2]]
 
 
 def place_pelvis(
