@@ -17,7 +17,7 @@ from .person import person_seed
 
 _LEG_OFFSETS_DEG = {"hip_flexion": 1.5, "hip_adduction": 0.8, "hip_rotation": 2.0, "ankle_angle": 1.0, "mtp_angle": 1.0}
 _TRUNK_OFFSETS_DEG = {"lumbar_extension": 3.0, "lumbar_bending": 0.7, "lumbar_rotation": 0.7, "neck_extension": 4.0}
-_ARM_OFFSETS_DEG = {"arm_flex": 3.0, "arm_add": 2.0, "arm_rot": 4.0, "elbow_flex": 4.0, "pro_sup": 8.0, "wrist_flex": 3}
+_ARM_OFFSETS_DEG = {
     "arm_flex": 3.0,
     "arm_add": 2.0,
     "arm_rot": 4.0,
