@@ -77,14 +77,32 @@ class _Frame:
     seen: np.ndarray
 
 
+def _check(camera_names: tuple[str, ...], settings: EstimatorSettings) -> None:
+    """Raise InputError for settings that do not fit together."""
+    if len(camera_names) < FEWEST_VIEWS:
+        raise InputError(f"setting cameras names {len(camera_names)}; expected at least {FEWEST_VIEWS}")
+    if len(set(camera_names)) < len(camera_names):
+        raise InputError(f"setting cameras names a camera twice: {', '.join(camera_names)}")
+    offsets, volume = settings.camera_time_offsets_s, settings.capture_volume_m
+    if len(offsets) not in (0, len(camera_names)):
+        raise InputError(
+            f"setting camera_time_offsets_s has {len(offsets)} values; expected one for each of "
+            f"{len(camera_names)} cameras"
+        )
+    if len(volume) not in (0, 6) or any(low >= high for low, high in zip(volume[::2], volume[1::2], strict=False)):
+        raise InputError(
+            f"setting capture_volume_m is {list(volume)}; expected xmin, xmax, ymin, ymax, zmin, zmax "
+            "with min below max"
+        )
+
+
 class MotionEstimator:
     """Sliding-window fit of one subject to the images of C cameras."""
 
     def __init__(
         self, camera_names: tuple[str, ...], keypoint_set: KeypointSet, subject: Subject, settings: EstimatorSettings
     ):
-        if len(camera_names) < FEWEST_VIEWS:
-            raise InputError(f"setting cameras names {len(camera_names)}; expected at least {FEWEST_VIEWS}")
+        _check(camera_names, settings)
         # read-only after construction
         self.camera_names = tuple(camera_names)
         self.keypoint_set = keypoint_set

@@ -167,6 +167,19 @@ def test_the_subject_is_exchanged_without_compiling(estimator):
     assert np.sqrt(np.mean(errors_deg(estimates, list(range(20, 90))) ** 2)) < 1.5
 
 
+@pytest.mark.parametrize(
+    "wrong, sentence",
+    [
+        ({"capture_volume_m": (0.0, 1.0)}, "capture_volume_m is .*; expected xmin, xmax"),
+        ({"capture_volume_m": (1.0, 0.0, 0.0, 1.0, 0.0, 1.0)}, "with min below max"),
+        ({"camera_time_offsets_s": (0.0,)}, "camera_time_offsets_s has 1 values; expected one for each of 3 cameras"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused_by_name(compiled, wrong, sentence):
+    with pytest.raises(InputError, match=sentence):
+        MotionEstimator(compiled.camera_names, KEYPOINTS, SUBJECT, replace(compiled.settings, **wrong))
+
+
 def test_one_camera_is_refused_with_a_sentence():
     settings = EstimatorSettings(cameras=("cam0",), keypoint_set="coco_17")
     with pytest.raises(InputError, match="cameras names 1; expected at least 2"):
