@@ -75,7 +75,7 @@ def what_is_missing(oldest: bool) -> str:
     for program in ("gcc", "g++", "cmake"):
         if shutil.which(program) is None:
             package = "build-essential" if program != "cmake" else "cmake"
-            return f"{program} is missing, to build the ROS 2 messages; install it (Debian, Ubuntu: apt install {package})"
+            return f"{program} is missing, to build the messages; install it (Debian, Ubuntu: apt install {package})"
     version = subprocess.run(["cmake", "--version"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"(\d+)\.(\d+)", version)
     if not found or (int(found[1]), int(found[2])) < (3, 20):

@@ -5,13 +5,12 @@
 The nodes bring themselves up; watch joint_states, /tf (fixed frame world) and robot_description in RViz.
 """
 
+from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.substitutions import FindPackageShare
-
-from launch import LaunchContext, LaunchDescription
 
 PACKAGE = "markerless_biomech"
 ARGUMENTS = {

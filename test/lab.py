@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 
 import rclpy
+import rclpy.utilities
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -113,6 +114,6 @@ class Lab:
         self._stopping.set()
         for thread in self._threads[1:]:
             thread.join()
-        rclpy.try_shutdown(context=self.context)
+        rclpy.utilities.try_shutdown(context=self.context)
         self._threads[0].join()
         self.node.destroy_node()

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 import rclpy
+import rclpy.utilities
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -77,6 +78,6 @@ class Monitor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        rclpy.try_shutdown(context=self._context)
+        rclpy.utilities.try_shutdown(context=self._context)
         self._thread.join()
         self.node.destroy_node()

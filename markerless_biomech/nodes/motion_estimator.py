@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
@@ -84,7 +86,9 @@ class MotionEstimatorNode(LifecycleNode):
         capture = Capture(settings, self._keypoint_set, subject)
         if settings.sync == "approximate":
             offsets_s = dict(zip(settings.cameras, settings.camera_time_offsets_s, strict=False))
-            capture.assembler = ApproximateFrameSets(settings.cameras, settings.frame_set_tolerance_s, offsets_s)
+            capture.assembler = ApproximateFrameSets(  # pyright: ignore[reportAttributeAccessIssue]  # same interface
+                settings.cameras, settings.frame_set_tolerance_s, offsets_s
+            )
         self._publisher = ResultPublisher(self, settings, self._keypoint_set, subject)
         self.worker = FitWorker(capture, self._publish, self._health.report)
         if rig is not None:
@@ -168,8 +172,8 @@ class MotionEstimatorNode(LifecycleNode):
         if self.worker is None or self._keypoint_set is None or not {"subject_file", "height_m"} & set(changes):
             return
         names = ("subject_file", "height_m")
-        wanted = {name: changes.get(name, self.get_parameter(name).value) for name in names}
-        subject = load_configured_subject(EstimatorSettings(**wanted), self._keypoint_set)
+        wanted: dict[str, Any] = {name: changes.get(name, self.get_parameter(name).value) for name in names}
+        subject = load_configured_subject(replace(self.settings, **wanted), self._keypoint_set)
         publisher = self._publisher
 
         def exchange(capture: Capture) -> None:
@@ -200,7 +204,11 @@ class MotionEstimatorNode(LifecycleNode):
         profile = quality.EVERY_KEYPOINT if self.settings.replay_mode else quality.KEYPOINTS
         self._keypoint_subscriptions = [
             self.create_subscription(
-                TYPES.Keypoints2D, f"{camera}/keypoints", partial(self._take_keypoints, camera), profile
+                TYPES.Keypoints2D,
+                f"{camera}/keypoints",
+                # rclpy gives the message's info to callbacks that take two arguments; its annotation knows of one.
+                partial(self._take_keypoints, camera),  # pyright: ignore[reportArgumentType]
+                profile,
             )
             for camera in self.settings.cameras
         ]

@@ -40,7 +40,7 @@ class RigSimulator(Node):
     def __init__(self, **options: Any) -> None:
         super().__init__("rig_simulator", **options)
         settings = declare_settings(self, RigSimulatorSettings)
-        self.settings = seamless(settings) if settings.passes == 0 else settings
+        self.settings = settings
         self.finished = False
         self.exit_code = 0
         self._model_id = ""
@@ -71,7 +71,7 @@ class RigSimulator(Node):
 
     def _departures(self) -> Iterator[Departure]:
         """Definitions at once, then frame by frame."""
-        session = simulate(self.settings)
+        session = simulate(seamless(self.settings) if self.settings.passes == 0 else self.settings)
         self._model_id = model_id(session.keypoint_set)
         self._publish_definitions(session)
         listeners = list(self._keypoints.values())

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 import rclpy
+import rclpy.utilities
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -41,7 +42,7 @@ def run(make_node: Callable[[], Node], arguments: Sequence[str] | None = None) -
     try:
         node = make_node()
         executor.add_node(node)
-        while not stop.received and rclpy.ok() and not getattr(node, "finished", False):
+        while not stop.received and rclpy.utilities.ok() and not getattr(node, "finished", False):
             executor.spin_once(timeout_sec=SPIN_S)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -54,7 +55,7 @@ def run(make_node: Callable[[], Node], arguments: Sequence[str] | None = None) -
                 close()
             node.destroy_node()
         executor.shutdown()
-        rclpy.try_shutdown()
+        rclpy.utilities.try_shutdown()
     _end(code)
 
 

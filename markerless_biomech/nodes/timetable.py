@@ -12,6 +12,8 @@ from rclpy.node import Node
 
 LATE_S = 0.1
 """A departure that is later than this is worth a word."""
+DISCOVERY_S = 1.0
+"""How long subscribers may need to find each publisher after the first has."""
 RECORDERS = ("recorder", "rosbag2_recorder")
 """Nodes for which nobody waits."""
 
@@ -79,6 +81,8 @@ def wait_for_subscribers(node: Node, publishers: Iterable[Any], limit_s: float, 
     while not stop.is_set() and time.monotonic() < deadline:
         alone = [topic for topic in topics if not _is_heard(node, topic)]
         if not alone:
+            # Others, such as a recorder, may still be on their way of being discovered.
+            stop.wait(DISCOVERY_S)
             return
         if time.monotonic() - said > 1.0:
             said = time.monotonic()
