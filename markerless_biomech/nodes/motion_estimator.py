@@ -201,14 +201,15 @@ class MotionEstimatorNode(LifecycleNode):
     def _subscribe_keypoints(self) -> None:
         assert self.worker is not None
         self.get_logger().info(f"compiled in {self.worker.compile_s:.1f} s; listening")
-        profile = quality.EVERY_KEYPOINT if self.settings.replay_mode else quality.KEYPOINTS
+        patient = self.settings.replay_mode
         self._keypoint_subscriptions = [
             self.create_subscription(
                 TYPES.Keypoints2D,
                 f"{camera}/keypoints",
                 # rclpy gives the message's info to callbacks that take two arguments; its annotation knows of one.
                 partial(self._take_keypoints, camera),  # pyright: ignore[reportArgumentType]
-                profile,
+                quality.EVERY_KEYPOINT if patient else quality.KEYPOINTS,
+                event_callbacks=None if patient else quality.NO_EVENTS,
             )
             for camera in self.settings.cameras
         ]

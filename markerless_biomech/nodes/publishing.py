@@ -14,7 +14,7 @@ from ..cameras.rig import Rig
 from ..keypoints import KeypointSet
 from ..recording.definitions import DEFINITION_NAMES, definition_texts, model_id
 from ..recording.link_messages import links_to_message
-from ..recording.message_types import string_to_message
+from ..recording.message_types import stamp_to_message, string_to_message
 from ..recording.messages import transforms_to_message
 from ..recording.result_messages import (
     FitRecord,
@@ -54,7 +54,7 @@ class ResultPublisher:
         }
         self._static_transforms: Any = None
         # exchanged whole
-        self._tree: LinkTree = link_tree(subject)
+        self._links = LinkTransforms(subject, settings)
         self.take_subject(subject)
 
     def close(self) -> None:
@@ -64,7 +64,7 @@ class ResultPublisher:
 
     def take_subject(self, subject: Subject) -> None:
         """Publish what a subject defines."""
-        self._tree = link_tree(subject)
+        self._links = LinkTransforms(subject, self._settings)
         self._description.publish(string_to_message(TYPES, urdf_text(subject)))
         self._define(definition_texts(self._keypoint_set, subject=subject, settings=self._settings))
 
@@ -112,7 +112,7 @@ class ResultPublisher:
         self._cameras.publish(cameras_to_message(TYPES, cameras, self._settings.world_frame))
 
     def _publish_transforms(self, live: BodyEstimate) -> None:
-        message = links_to_message(TYPES, self._tree, live, self._settings)
+        message = self._links.at(live)
         if message is not None:
             self._transforms.publish(message)
 
@@ -125,9 +125,33 @@ class ResultPublisher:
             self._definitions[name].publish(string_to_message(TYPES, text))
 
     def _make(self, kind: Any, topic: str, profile: Any) -> Any:
-        publisher = self._node.create_publisher(kind, topic, profile)
+        publisher = self._node.create_publisher(kind, topic, profile, event_callbacks=quality.NO_PUBLISHER_EVENTS)
         self._publishers.append(publisher)
         return publisher
+
+
+class LinkTransforms:
+    """The TFMessage of a subject, made once and filled in place: making 35 transforms takes time."""
+
+    def __init__(self, subject: Subject, settings: EstimatorSettings) -> None:
+        self._settings = settings
+        self._tree: LinkTree = link_tree(subject)
+        self._message: Any = None
+
+    def at(self, live: BodyEstimate) -> Any | None:
+        """The message at a pose; valid until the next call. None where the setting `tf` is off."""
+        if self._message is None:
+            self._message = links_to_message(TYPES, self._tree, live, self._settings)
+            return self._message
+        positions_m, turns_xyzw = self._tree.transforms(live.qpos)
+        stamp = stamp_to_message(TYPES, live.stamp_ns)
+        root = self._message.transforms[0].transform.translation
+        root.x, root.y, root.z = positions_m[0].tolist()
+        for entry, (x, y, z, w) in zip(self._message.transforms, turns_xyzw.tolist(), strict=False):
+            entry.header.stamp = stamp
+            turn = entry.transform.rotation
+            turn.x, turn.y, turn.z, turn.w = x, y, z, w
+        return self._message
 
 
 def _times(outcome: Outcome, published_s: float) -> FitTimes:

@@ -16,6 +16,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from ..errors import InputError
 from ..recording.bags import LATCHED_TOPICS, BagWriter, message_type
+from . import quality
 from .node_settings import RecorderSettings
 from .parameters import declare_settings
 from .running import run
@@ -66,7 +67,12 @@ class Recorder(Node):
             durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
         )
         self._subscriptions_by_topic[topic] = self.create_subscription(
-            getattr(import_module(f"{package}.msg"), name), topic, partial(self._write, topic, kind), profile, raw=True
+            getattr(import_module(f"{package}.msg"), name),
+            topic,
+            partial(self._write, topic, kind),
+            profile,
+            raw=True,
+            event_callbacks=quality.NO_EVENTS,
         )
 
     def _write(self, topic: str, kind: str, data: bytes) -> None:

@@ -29,7 +29,13 @@ class RigListener:
         self._changed = False
         self._cameras = cameras
         self._subscriptions = [
-            node.create_subscription(TYPES.CameraInfo, f"{name}/camera_info", partial(self._take_info, name), profile)
+            node.create_subscription(
+                TYPES.CameraInfo,
+                f"{name}/camera_info",
+                partial(self._take_info, name),
+                profile,
+                event_callbacks=quality.NO_EVENTS,
+            )
             for name in cameras
             for profile in (quality.KEYPOINTS, quality.LATCHED)
         ]

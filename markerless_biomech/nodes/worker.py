@@ -17,6 +17,8 @@ from ..errors import InputError
 from ..keypoints import KeypointFrame
 from ..results import BodyEstimate, FitReport, MotionEstimate, Tracking
 
+LIVE_AT_LEAST_S = 0.05
+"""While frame sets wait, only the newest has a live result, but never longer than this without one."""
 IDLE_S = 0.05
 """How often the worker looks for silence when nothing comes."""
 
@@ -40,7 +42,7 @@ class Outcome:
     solve_start_ns: int
     solve_end_ns: int
     newest: bool
-    """False: a later frame set was complete already, so that the live result is old news."""
+    """False: a later frame set was complete already, so that the live result is old news and not published."""
 
 
 class FitWorker:
@@ -69,6 +71,7 @@ class FitWorker:
         self._frame_sets: deque[tuple[FrameSet, int]] = deque()
         """Each with when it was complete (steady clock, ns)."""
         self._last_fit_ns = 0
+        self._last_live_ns = 0
         self._last_stamp_ns = 0
         self._thread = threading.Thread(target=self._run, name="fit", daemon=True)
 
@@ -125,7 +128,8 @@ class FitWorker:
         self._enqueue(assembler.poll(time.monotonic_ns()))
         if self._frame_sets:
             frame_set, assembled_ns = self._frame_sets.popleft()
-            self._fit(frame_set, assembled_ns, newest=not self._frame_sets)
+            overdue = time.monotonic_ns() - self._last_live_ns > LIVE_AT_LEAST_S * 1e9
+            self._fit(frame_set, assembled_ns, newest=overdue or not self._frame_sets)
         self._notice_silence()
 
     def _enqueue(self, frame_sets: list[FrameSet]) -> None:
@@ -161,6 +165,8 @@ class FitWorker:
             return
         end_ns = time.monotonic_ns()
         self._last_fit_ns, self._last_stamp_ns = end_ns, frame_set.stamp_ns
+        if newest:
+            self._last_live_ns = end_ns
         self._publish(Outcome(frame_set, estimate, assembled_ns, start_ns, end_ns, newest))
 
     def _notice_silence(self) -> None:
