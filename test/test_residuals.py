@@ -98,12 +98,13 @@ def test_constant_velocity_on_uneven_stamps_has_no_acceleration():
 
 
 def test_acceleration_levels_hold_at_the_reference_rate():
-    """At 60 Hz one acceleration of the table's size costs half a standard deviation squared."""
+    """At 60 Hz a tenth of the table's acceleration is 0.1 standard deviations; beyond the threshold Huber's loss acts."""
     hop_s = jnp.full(3, 1.0 / priors.REFERENCE_RATE_HZ)
     qpos = np.tile(np.eye(41, dtype=np.float32)[3], (3, 1))
-    qpos[2, 10] = priors.ACCELERATION_RMS[9] / priors.REFERENCE_RATE_HZ**2
-    _, weight, residual = residuals.acceleration(jnp.asarray(qpos), hop_s, jnp.array([1.0, 0, 0]))
-    assert float(0.5 * (weight * residual**2)[0, 9]) == pytest.approx(0.5, rel=1e-3)
+    for size, expected in ((0.1, 0.1**2), (10.0, 10.0 * priors.ACCELERATION_DELTA)):
+        qpos[2, 10] = size * priors.ACCELERATION_RMS[9] / priors.REFERENCE_RATE_HZ**2
+        _, weight, residual = residuals.acceleration(jnp.asarray(qpos), hop_s, jnp.array([1.0, 0, 0]))
+        assert float((weight * residual**2)[0, 9]) == pytest.approx(expected, rel=1e-3)
 
 
 def test_joint_limits_push_back_from_outside_only():

@@ -10,12 +10,12 @@ from ..body.names import JOINT_NAMES
 # Accelerations: order of magnitude seen in walking, hip to toe faster than trunk, rounded up for other movements.
 _TABLE = {
     "hip_flexion": (20.0, 0.0, 1.0),
-    "hip_adduction": (12.0, 0.0, 0.5),
-    "hip_rotation": (15.0, 0.0, 0.3),
+    "hip_adduction": (10.0, 0.0, 0.5),
+    "hip_rotation": (10.0, 0.0, 0.3),
     "knee_angle": (37.0, 0.2, 1.0),
     "ankle_angle": (37.0, 0.0, 0.5),
-    "subtalar_angle": (25.0, 0.0, 0.25),
-    "mtp_angle": (55.0, 0.1, 0.4),
+    "subtalar_angle": (12.0, 0.0, 0.25),
+    "mtp_angle": (50.0, 0.1, 0.4),
     "lumbar_extension": (7.0, 0.0, 0.5),
     "lumbar_bending": (7.0, 0.0, 0.3),
     "lumbar_rotation": (7.0, 0.0, 0.3),
@@ -43,6 +43,9 @@ REFERENCE_RATE_HZ = 60.0
 
 ACCELERATION_RMS = _column(0, [3.0] * 3 + [10.0] * 3)
 """(40,) m/s^2 for the pelvis' position, rad/s^2 for its rotation and the joints."""
+
+ACCELERATION_DELTA = 0.3
+"""Huber's threshold for accelerations, in units of the table: movements are calm with bursts, as when a foot lands."""
 
 VELOCITY_STD = np.array([3.0] * 3 + [10.0] * 3 + [12.0] * 34, dtype=np.float32)
 """(40,) m/s, rad/s: weak, only felt by what no camera sees."""

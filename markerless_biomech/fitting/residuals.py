@@ -145,9 +145,9 @@ _ACCELERATION_DENSITY = np.square(priors.ACCELERATION_RMS) / priors.REFERENCE_RA
 
 
 def acceleration(qpos: jax.Array, hop_s: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """White-noise acceleration: second divided differences of frames t, t+1, t+2, variance density / dt.
+    """White-noise acceleration with bursts: second divided differences of frames t, t+1, t+2, variance density / dt.
 
-    qpos (T, 41), hop_s (T,) time since the frame before, weight (T,) 1 where the three frames exist.
+    qpos (T, 41), hop_s (T,) time since the frame before, weight (T,) 1 where the three frames exist. Huber's loss.
     Returns coefficients (T, 3) of the three frames, information (T, 40) and residual (T, 40) m/s^2, rad/s^2.
     """
     hop_1, hop_2 = jnp.roll(hop_s, -1), jnp.roll(hop_s, -2)
@@ -155,7 +155,9 @@ def acceleration(qpos: jax.Array, hop_s: jax.Array, weight: jax.Array) -> tuple[
     coefficients = jnp.stack([1 / hop_1, -1 / hop_1 - 1 / hop_2, 1 / hop_2], -1) / mean_s[:, None]
     step = difference(qpos, jnp.roll(qpos, -1, 0))
     residual = (jnp.roll(step, -1, 0) / hop_2[:, None] - step / hop_1[:, None]) / mean_s[:, None]
-    return coefficients, weight[:, None] * mean_s[:, None] / _ACCELERATION_DENSITY, residual
+    information = weight[:, None] * mean_s[:, None] / _ACCELERATION_DENSITY
+    standard = jnp.sqrt(information * residual**2 + 1e-12)
+    return coefficients, information * jnp.minimum(1.0, priors.ACCELERATION_DELTA / standard), residual
 
 
 def velocity(qpos: jax.Array, hop_s: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
