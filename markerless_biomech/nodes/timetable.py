@@ -14,6 +14,8 @@ LATE_S = 0.1
 """A departure that is later than this is worth a word."""
 DISCOVERY_S = 1.0
 """How long subscribers may need to find each publisher after the first has."""
+NOT_YET_NAMED = "_NODE_NAME_UNKNOWN_"
+"""What ROS 2 calls a node that it has not discovered yet."""
 RECORDERS = ("recorder", "rosbag2_recorder")
 """Nodes for which nobody waits."""
 
@@ -91,5 +93,9 @@ def wait_for_subscribers(node: Node, publishers: Iterable[Any], limit_s: float, 
 
 
 def _is_heard(node: Node, topic: str) -> bool:
-    """Whether anybody but a recorder, who is there from the beginning, subscribes."""
-    return any(info.node_name not in RECORDERS for info in node.get_subscriptions_info_by_topic(topic))
+    """Whether anybody but a recorder, who is there from the beginning, subscribes.
+
+    A subscription may be discovered before its node is; who has no name yet may still be a recorder.
+    """
+    names = {info.node_name for info in node.get_subscriptions_info_by_topic(topic)}
+    return bool(names - {*RECORDERS, NOT_YET_NAMED})
