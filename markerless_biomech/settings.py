@@ -80,7 +80,7 @@ class EstimatorSettings:
     )
     calibration_s: float = setting(5.0, "Length of a live calibration.", "s", 0.5, 600.0)
     queue_frames: int = setting(
-        64, "Camera frames that wait for the fit before new ones are dropped and counted.", "", 1, 4096
+        256, "Camera frames that wait for the fit before new ones are dropped and counted.", "", 1, 4096
     )
     device: str = setting("auto", "Where the fit runs.", choices=("auto", "cpu", "gpu"))
     gpu_memory_fraction: float = setting(0.3, "Share of the GPU's memory that may be taken.", "", 0.01, 0.95)
