@@ -51,3 +51,4 @@ format: install
 
 config: install
 	@$(RUN)/python -m markerless_biomech.nodes.parameters
+	@$(RUN)/python docs/write_tables.py

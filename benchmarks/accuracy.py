@@ -1,6 +1,6 @@
 """Accuracy on simulated walks, as a user would measure it: simulate, replay, evaluate. Prints one row a session.
 
-    python benchmarks/accuracy.py --seeds 0 1 2 3 4 [--realistic] [--generic] [--work out/accuracy]
+python benchmarks/accuracy.py --seeds 0 1 2 3 4 [--realistic] [--generic] [--work out/accuracy]
 """
 
 import argparse

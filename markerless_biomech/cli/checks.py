@@ -47,7 +47,7 @@ def run_checks(live: bool = False) -> list[Check]:
     return checks
 
 
-CORE = ("numpy", "scipy", "jax", "mujoco", "mujoco-mjx", "opencv-python-headless", "rosbags", "matplotlib", "PyYAML")
+CORE = ("numpy", "scipy", "jax", "mujoco", "opencv-python-headless", "rosbags", "matplotlib", "PyYAML")
 
 OPTIONAL = (
     ("message_filters", "frame sets with sync: approximate; the default needs none"),
@@ -83,7 +83,7 @@ def _package(name: str) -> Check:
         return Check(name, True, f"{name} {version(name)}")
     except PackageNotFoundError:
         pass
-    module = {"opencv-python-headless": "cv2", "mujoco-mjx": "mujoco.mjx", "PyYAML": "yaml"}.get(name, name)
+    module = {"opencv-python-headless": "cv2", "PyYAML": "yaml"}.get(name, name)
     try:  # a distribution's package manager installs some without pip's records
         found = importlib.import_module(module)
     except ImportError:
