@@ -38,11 +38,7 @@ class BuildMessages(build_ext):
 
         ros = Path(rosidl_adapter.__file__).parents[4]
         build = Path("build") / f"wheels-{hashlib.sha1(f'{sys.prefix} {ros}'.encode()).hexdigest()[:8]}"
-        projects = {NAME: Path()}
-        if not _has_tf2_msgs():
-            projects["tf2_msgs"] = Path("tf2_msgs_for_wheels")
-        for name, source in projects.items():
-            self._pack(_cmake(source, build.absolute() / name, ros))
+        self._pack(_cmake(build.absolute(), ros))
         if self.editable_mode:  # in this mode setuptools forgets them
             self.run_command("install_data")
 
@@ -64,14 +60,15 @@ def _has_tf2_msgs() -> bool:
     return spec is not None and not str(spec.origin).startswith(sys.prefix)
 
 
-def _cmake(source: Path, build: Path, ros: Path) -> Path:
-    """Configure, build and install one CMake project against the ROS 2 at `ros`; return its install tree."""
+def _cmake(build: Path, ros: Path) -> Path:
+    """Configure, build and install against the ROS 2 at `ros`; return the install tree."""
     tree = build / "install"
     env = os.environ | {"AMENT_PREFIX_PATH": str(ros), "CMAKE_PREFIX_PATH": str(ros)}
-    configure = ["-S", source, "-B", build, f"-DCMAKE_INSTALL_PREFIX={tree}"]
-    options = ["-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={sys.executable}"]
+    options = [f"-DCMAKE_INSTALL_PREFIX={tree}", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={sys.executable}"]
+    # Found in this environment it is an earlier build of ours, and must be packed again.
+    options.append(f"-DTF2_MSGS_FOR_WHEELS={'OFF' if _has_tf2_msgs() else 'ON'}")
     build_arguments = ["--build", build, "--parallel", str(os.cpu_count())]
-    for arguments in ([*configure, *options], build_arguments, ["--install", build]):
+    for arguments in (["-S", ".", "-B", build, *options], build_arguments, ["--install", build]):
         subprocess.run(["cmake", *arguments], check=True, env=env)
     return tree
 
