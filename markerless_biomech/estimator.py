@@ -32,9 +32,6 @@ from .results import BodyEstimate, FitReport, MotionEstimate, Tracking
 from .settings import EstimatorSettings
 from .sightings import PEOPLE, Lookout, Sighting
 
-COMPILE_CACHE_BYTES = 1 << 30
-"""The programs that were not used for longest leave a larger cache."""
-
 FEWEST_VIEWS = 2
 """Views without which the state is predicted."""
 
@@ -54,7 +51,6 @@ def enable_compile_cache() -> Path:
     folder = root / "markerless_biomech" / "jax"
     folder.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_compilation_cache_max_size", COMPILE_CACHE_BYTES)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return folder

@@ -21,6 +21,10 @@ SPIN_S = 0.2
 """How long a wait for messages lasts at most, so that a signal is seen."""
 
 
+SWITCH_S = 0.0005
+"""How long a thread may hold the interpreter while another waits for it; Python's 5 ms would delay the fit."""
+
+
 class StopRequest:
     """Set by the first SIGINT or SIGTERM; later ones change nothing, because launch forwards a second SIGINT."""
 
@@ -36,6 +40,7 @@ class StopRequest:
 def run(make_node: Callable[[], Node], arguments: Sequence[str] | None = None) -> None:
     """Run one node until it is told to stop. A wrong setting ends the process with its sentence and exit code 1."""
     stop = StopRequest()
+    sys.setswitchinterval(SWITCH_S)
     # rclpy's own handlers would end the process at the second SIGINT.
     rclpy.init(args=list(arguments) if arguments is not None else None, signal_handler_options=SignalHandlerOptions.NO)
     node, executor, code = None, SingleThreadedExecutor(), 0
