@@ -1,4 +1,4 @@
-"""Streaming markerless motion capture: 2-D keypoints of several cameras in, joint angles of a biomechanical model out."""
+"""Streaming markerless motion capture: 2-D keypoints of several cameras in, joint angles out."""
 
 import os
 from pkgutil import extend_path

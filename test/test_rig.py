@@ -53,7 +53,7 @@ def test_a_rig_file_reads_back_exactly(tmp_path):
 def test_a_rig_file_is_not_overwritten_without_force(tmp_path):
     rig, path = Rig({"left": make_camera()}), tmp_path / "rig.yaml"
     save_rig(rig, path)
-    with pytest.raises(InputError, match="exists; give --force"):
+    with pytest.raises(InputError, match="exists already.*--force"):
         save_rig(rig, path)
     save_rig(rig, path, force=True)
     assert [file.name for file in tmp_path.iterdir()] == ["rig.yaml"]

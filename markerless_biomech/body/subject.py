@@ -6,8 +6,6 @@ Offsets are in metres in the frame of the body that carries the keypoint, added 
 from __future__ import annotations
 
 import base64
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 import yaml
 
 from ..errors import InputError
+from ..files import write_text
 from ..keypoints import KeypointSet
 from .base import BASE_MODEL, BASE_MODEL_VERSION, NEUTRAL_VERTEX_M
 from .names import SCALE_NAMES
@@ -72,19 +71,8 @@ def subject_from_height(height_m: float, keypoint_set: KeypointSet | str, name: 
 
 def save_subject(subject: Subject, path: str | Path, force: bool = False) -> None:
     """Write the subject's file, whole or not at all. Raises InputError when it exists and `force` is not given."""
-    path = Path(path)
-    if path.exists() and not force:
-        raise InputError(f"{path} exists already; choose another name, or --force to replace it")
     text = yaml.safe_dump(subject_to_dict(subject), sort_keys=False, default_flow_style=None, width=120)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_text(path, text, force)
 
 
 def load_subject(path: str | Path) -> Subject:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 import yaml
 
 from ..errors import InputError
+from ..files import write_text
 from .calibrated_camera import Camera, Rig, checked_camera, pose_from_matrix
 from .camera import BROWN, EQUIDISTANT, Cameras, valid_radius
 from .static_transforms import StaticTransforms
@@ -92,23 +91,7 @@ def rig_text(rig: Rig) -> str:
 
 def save_rig(rig: Rig, path: str | Path, force: bool = False) -> None:
     """Write rig.yaml, atomically. Raises InputError when the file exists and `force` is not set."""
-    path = Path(path)
-    if path.exists() and not force:
-        raise InputError(f"rig file '{path}' exists; give --force to overwrite it, or another name")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"rig file '{path}' cannot be written ({error.strerror})") from error
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(rig_text(rig))
-        # mkstemp's 0600 would lock out the rest of the lab.
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_text(path, rig_text(rig), force)
 
 
 def _plain(values: np.ndarray) -> list[float]:

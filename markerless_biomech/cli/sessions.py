@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InputError
 from ..settings import EstimatorSettings, SimulationSettings
 from .options import PATH, force_option, settings_from_options, settings_options
 from .running import Answer, command, progress_bar, say
@@ -165,10 +164,10 @@ def report(bag: Path, out: Path, force: bool) -> Answer:
     Example:
       markerless-biomech report walk_result --out report.html
     """
+    from ..files import refuse_existing
     from ..recording.report import write_report
 
-    if out.exists() and not force:
-        raise InputError(f"{out} exists already; choose another name, or give --force to replace it")
+    refuse_existing(out, force)
     return {"out": write_report(bag, out)}
 
 

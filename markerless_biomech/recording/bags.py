@@ -22,6 +22,7 @@ from typing import Any
 import markerless_biomech
 
 from ..errors import InputError
+from ..files import refuse_existing
 from .message_types import Types, bag_types, string_to_message
 
 PACKAGE = "markerless_biomech"
@@ -108,8 +109,7 @@ def check_writable(path: Path, force: bool) -> None:
     """Raise InputError unless a bag may be written at `path`; --force replaces a bag, never another folder."""
     if not path.exists():
         return
-    if not force:
-        raise InputError(f"{path} exists already; choose another name, or give --force to replace it")
+    refuse_existing(path, force)
     if not path.is_dir() or (any(path.iterdir()) and not (path / "metadata.yaml").is_file()):
         raise InputError(f"{path} exists and is not a bag, so --force does not replace it; choose another name")
 

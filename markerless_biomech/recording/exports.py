@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import numpy as np
 
 from ..body.names import JOINT_NAMES
 from ..errors import InputError
+from ..files import refuse_existing, write_text
 from ..results import BodyEstimate, Tracking
 from ..rotations import matrix_from_xyzw, xyzw_from_wxyz
 from .bags import open_bag
@@ -64,12 +63,10 @@ def joints_csv(bodies: Sequence[BodyEstimate]) -> str:
 
 def export_joints(bag: str | Path, out: str | Path, result: str = "settled", force: bool = False) -> int:
     """Write joints.csv of a bag's 'settled', 'live' or 'truth' states; returns the number of rows."""
-    out = Path(out)
-    if out.exists() and not force:
-        raise InputError(f"{out} exists already; choose another name, or give --force to replace it")
+    refuse_existing(Path(out), force)
     bodies = read_bodies(bag, result)
     text = joints_csv(bodies)
-    write_text_atomically(out, text)
+    write_text(out, text, force)
     return text.count("\n") - 1
 
 
@@ -82,20 +79,3 @@ def read_bodies(bag: str | Path, result: str) -> list[BodyEstimate]:
     if not bodies:
         raise InputError(f"{bag}: no {result} result in the bag (/{topic}); run replay on it first")
     return sorted(bodies, key=lambda body: body.stamp_ns)
-
-
-def write_text_atomically(path: Path, text: str) -> None:
-    """Write the file whole or not at all."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
