@@ -11,6 +11,7 @@ import os
 from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -56,7 +57,7 @@ def enable_compile_cache() -> Path:
     return folder
 
 
-def choose_device(setting: str) -> jax.Device:
+def choose_device(setting: str) -> Any:
     """The device for `auto`, `cpu` or `gpu`. Raises InputError when a GPU is asked for and JAX sees none."""
     if setting == "cpu":
         return jax.devices("cpu")[0]
@@ -319,12 +320,11 @@ class MotionEstimator:
     def _settled(self, frame: _Frame, index: int) -> BodyEstimate:
         """State of the window's frame `index`. Its arrays are still being computed when this returns."""
         assert self._programs is not None
-        qpos, qvel, covariance, sites_m, sites_std_m = self._programs.settle(
-            self._window, self._factor, self._parameters, np.int32(index)
-        )
+        state: Any = self._programs.settle(self._window, self._factor, self._parameters, np.int32(index))
+        qpos, qvel, covariance, sites_m, sites_std_m = state
         return BodyEstimate(
             frame.stamp_ns, True, frame.tracking, qpos, qvel, covariance, sites_m, sites_std_m, frame.seen
-        )  # type: ignore[arg-type]
+        )
 
     def _report(self, frame_set: FrameSet, sighting: Sighting, fit: LiveFit) -> FitReport:
         """Figures of the newest frame."""

@@ -37,7 +37,7 @@ class Sighting:
     @property
     def seen(self) -> np.ndarray:
         """(K,) seen by any camera."""
-        return (self.weight > 0).any(0)
+        return np.any(self.weight > 0, axis=0)
 
     def blind(self) -> Sighting:
         """The same, with nothing seen."""

@@ -98,7 +98,7 @@ def test_constant_velocity_on_uneven_stamps_has_no_acceleration():
 
 
 def test_acceleration_levels_hold_at_the_reference_rate():
-    """At 60 Hz a tenth of the table's acceleration is 0.1 standard deviations; beyond the threshold Huber's loss acts."""
+    """At 60 Hz a tenth of the table's acceleration is 0.1 standard deviations; larger ones feel Huber's loss."""
     hop_s = jnp.full(3, 1.0 / priors.REFERENCE_RATE_HZ)
     qpos = np.tile(np.eye(41, dtype=np.float32)[3], (3, 1))
     for size, expected in ((0.1, 0.1**2), (10.0, 10.0 * priors.ACCELERATION_DELTA)):

@@ -37,19 +37,19 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Programs:
-    """Compiled for one number of cameras, keypoints and frames."""
+    """Compiled for one number of cameras, keypoints and frames. Arguments may be NumPy arrays."""
 
-    start: Callable[[jax.Array, jax.Array], Window]
+    start: Callable[..., Window]
     """(qpos, noise_m) -> window"""
-    expect: Callable[[Window, BodyParameters, Cameras, jax.Array], Expectation]
+    expect: Callable[..., Expectation]
     """(window, parameters, cameras, hop_s)"""
     advance: Callable[..., tuple[Window, Factor, LiveFit]]
     """(window, parameters, cameras, observations, hop_s)"""
     settle: Callable[..., tuple[jax.Array, ...]]
     """(window, factor, parameters, index) -> qpos, qvel, covariance, sites, their std"""
-    undistort: Callable[[Cameras, jax.Array], tuple[jax.Array, jax.Array]]
+    undistort: Callable[..., tuple[jax.Array, jax.Array]]
     """(cameras, (people, C, K, 2) px) -> normalised coordinates, reached"""
-    neutral_sites: Callable[[BodyParameters, jax.Array], jax.Array]
+    neutral_sites: Callable[..., jax.Array]
     """(parameters, (S, 41)) -> (S, K, 3)"""
     fit_pose: Callable[..., PoseFit]
     """(parameters, cameras, starts, observations, noise_m)"""
@@ -64,7 +64,7 @@ def expect(window: Window, parameters: BodyParameters, cameras: Cameras, hop_s: 
 
 
 def compile_programs(
-    parameters: BodyParameters, cameras: Cameras, frames: int, iterations: int, people: int, device: jax.Device
+    parameters: BodyParameters, cameras: Cameras, frames: int, iterations: int, people: int, device: Any
 ) -> Programs:
     """Compile for the shapes of `parameters` (K keypoints) and `cameras` (C), on `device`.
 

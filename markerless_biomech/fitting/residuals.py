@@ -23,11 +23,11 @@ from . import priors
 class Observations:
     """Keypoints of one person in all cameras; unseen ones have weight 0 and any finite position."""
 
-    image_px: jax.Array
+    image_px: jax.Array | np.ndarray
     """(..., C, K, 2)"""
-    weight: jax.Array
+    weight: jax.Array | np.ndarray
     """(..., C, K) dimensionless: information relative to a point seen with certainty."""
-    delay_s: jax.Array
+    delay_s: jax.Array | np.ndarray
     """(..., C) the camera's stamp (offset added) minus the frame set's."""
 
 
