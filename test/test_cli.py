@@ -242,7 +242,7 @@ def test_list_options_are_split():
 def test_doctor_names_what_it_looked_at():
     result = run("doctor", "--json")
     checks = {check["name"]: check for check in json.loads(result.stdout.splitlines()[-1])["checks"]}
-    assert {"python", "jax", "mujoco-mjx", "rosbags", "rclpy", "messages", "bags", "compile cache"} <= set(checks)
+    assert {"python", "jax", "mujoco", "rosbags", "rclpy", "messages", "bags", "compile cache"} <= set(checks)
     assert all(check["sentence"] for check in checks.values())
     assert checks["rosbags"]["ok"] and checks["bags"]["ok"]
     required_ok = all(check["ok"] or check["optional"] for check in checks.values())

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 import yaml
-from lab import CAMERAS, KEYPOINT_SET, Lab, walking_session
+from lab import CAMERAS, KEYPOINT_SET, PATIENCE_S, Lab, walking_session
 from std_srvs.srv import Trigger
 
 from markerless_biomech.body.names import JOINT_NAMES
@@ -169,7 +169,9 @@ def test_reacquire_starts_cold_and_finds_the_subject_again(lab):
 def test_the_process_survives_a_second_interrupt_and_ends_well(tmp_path):
     with Processes(tmp_path) as processes:
         processes.start("motion_estimator", PARAMETERS | {"autostart": False})
-        while "ready" not in (tmp_path / "motion_estimator.log").read_text() and processes.running("motion_estimator"):
+        deadline = time.monotonic() + PATIENCE_S
+        while "ready" not in (tmp_path / "motion_estimator.log").read_text():
+            assert processes.running("motion_estimator") and time.monotonic() < deadline
             time.sleep(0.05)
         pid = processes.pid("motion_estimator")
         os.kill(pid, signal.SIGINT)
