@@ -21,6 +21,7 @@ from ..capture import Capture
 from ..errors import InputError
 from ..estimator import enable_compile_cache
 from ..keypoints import load_keypoint_set
+from ..recording.message_types import stamp_from_message
 from ..settings import EstimatorSettings, SimulationSettings
 from ..simulation.virtual_rig import seamless, simulate
 from .load_generator import WALK_S
@@ -114,16 +115,24 @@ def live_answer(monitor: Monitor, fps: float, memory_mb: tuple[float, float]) ->
         "latency_ms": percentiles(_between(warm, "received_last_s", "published_s")),
         "end_to_end_ms": percentiles(ages),
         "stages_ms": {name: percentiles(values) for name, values in late.items()},
-        "fps": (len(monitor.reports) - 1) / monitor.captured_s if monitor.captured_s else None,
+        "fps": frame_rate(monitor.reports),
         "fps_asked": fps,
         "dropped": sum(dropped.values()),
         "dropped_by_cause": dropped,
-        "not_tracked": len(monitor.reports) - len(reports),
+        "not_published": len(monitor.reports) - len(reports),
         "rss_mb_start": memory_mb[0],
         "rss_mb_end": memory_mb[1],
         "compile_s": float(monitor.figures.get("compiling took [s]", "nan")),
         "device": device(),
     }
+
+
+def frame_rate(reports: Sequence[Any]) -> float | None:
+    """Frame sets a second, by their stamps; what was reported after the last frame is left out."""
+    stamps_ns = [stamp_from_message(report.header.stamp) for report in reports if report.cameras_used]
+    if len(stamps_ns) < 2:
+        return None
+    return (len(stamps_ns) - 1) / ((stamps_ns[-1] - stamps_ns[0]) * 1e-9)
 
 
 def measure_in_process(
