@@ -64,6 +64,7 @@ class KeypointPlayer(Node):
         settings = self.settings
         heard = [publisher for topic, publisher in self._publishers_by_topic.items() if topic.endswith("/keypoints")]
         self._stopping.wait(settings.start_delay_s)
+        shown = self._show_cameras()
         wait_for_subscribers(self, heard, settings.wait_for_subscribers_s, self._stopping)
         self.get_logger().info(f"playing {settings.bag}")
         begin_ns, start_ns = 0, self.get_clock().now().nanoseconds
@@ -71,12 +72,30 @@ class KeypointPlayer(Node):
             length_ns = 0
             for topic, since_first_ns, first_ns, data in self._messages():
                 length_ns = since_first_ns
+                if (topic, since_first_ns) in shown:
+                    continue
                 message = self._shifted(topic, data, start_ns + begin_ns - first_ns)
                 due_ns = round((begin_ns + since_first_ns) / settings.rate)
                 yield Departure(due_ns, self._publishers_by_topic[topic], message)
             begin_ns += length_ns + SECOND_NS // 60
             if not settings.loop:
                 return
+
+    def _show_cameras(self) -> set[tuple[str, int]]:
+        """Publish each camera's first CameraInfo and the first /tf_static before anything else, as drivers do.
+
+        Returns (topic, time) of what has been published, which is not played again.
+        """
+        shown: dict[str, int] = {}
+        cameras = {topic for topic in self._publishers_by_topic if topic.endswith(("/camera_info", "/tf_static"))}
+        for topic, since_first_ns, first_ns, data in self._messages():
+            if topic in cameras and topic not in shown:
+                shown[topic] = since_first_ns
+                shift_ns = self.get_clock().now().nanoseconds - first_ns
+                self._publishers_by_topic[topic].publish(self._shifted(topic, data, shift_ns))
+            if len(shown) == len(cameras):
+                break
+        return set(shown.items())
 
     def _messages(self) -> Iterator[tuple[str, int, int, bytes]]:
         """(topic, time since the first message, the first message's time, CDR bytes)."""
