@@ -28,19 +28,20 @@ class Capture:
 
     def push(self, frame: KeypointFrame) -> list[MotionEstimate]:
         """Take one camera's frame; returns an estimate for each frame set that it completes."""
-        return [self._estimate(frame_set) for frame_set in self.assembler.push(frame)]
+        return [self.estimate(frame_set) for frame_set in self.assembler.push(frame)]
 
     def poll(self, now_ns: int) -> list[MotionEstimate]:
         """Close the frame sets whose deadline has passed."""
-        return [self._estimate(frame_set) for frame_set in self.assembler.poll(now_ns)]
+        return [self.estimate(frame_set) for frame_set in self.assembler.poll(now_ns)]
 
     def flush(self) -> list[MotionEstimate]:
         """Close what is open, at the end of a recording."""
-        return [self._estimate(frame_set) for frame_set in self.assembler.flush()]
+        return [self.estimate(frame_set) for frame_set in self.assembler.flush()]
 
     def next_deadline_ns(self) -> int | None:
         """When `poll` has something to do; None while nothing is open."""
         return self.assembler.next_deadline_ns()
 
-    def _estimate(self, frame_set: FrameSet) -> MotionEstimate:
+    def estimate(self, frame_set: FrameSet) -> MotionEstimate:
+        """Fit one frame set; the node's worker, which needs each set's times, calls this by itself."""
         return self.estimator.update(frame_set, reset=frame_set.jumped)

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from .body.model import body_parameters
+from .body.model import NEUTRAL_QPOS, body_parameters
 from .body.subject import Subject
 from .cameras.association import Group, Prediction, Rays, best_group, nearest_person, triangulate
 from .cameras.calibrated_camera import Rig
@@ -163,21 +163,38 @@ class MotionEstimator:
             self._programs = compile_programs(
                 self._parameters, self._cameras, settings.window_frames, settings.iterations, PEOPLE, self._device
             )
+            self._run_once()
+
+    def _run_once(self) -> None:
+        """A program's first call takes longer than others; the first person in view shall not wait for that."""
+        programs, parameters, cameras = self._programs, self._parameters, self._cameras
+        assert programs is not None
+        nobody = self._lookout.gather(FrameSet(0, {}, "complete", 0, 0), {})
+        observed = Observations(nobody.image_px, nobody.weight, nobody.delay_s)
+        noise_m = np.full(len(self.camera_names), priors.DETECTOR_NOISE_M, np.float32)
+        starts = np.stack(START_POSTURES).astype(np.float32)
+        programs.undistort(cameras, np.zeros((PEOPLE, *nobody.image_px.shape), np.float32))
+        programs.neutral_sites(parameters, starts)
+        pose = programs.fit_pose(parameters, cameras, starts, observed, noise_m)
+        window = programs.start(pose.qpos, noise_m)
+        programs.expect(window, parameters, cameras, np.float32(0.01))
+        window, factor, _ = programs.advance(window, parameters, cameras, observed, np.float32(0.01))
+        jax.block_until_ready(programs.settle(window, factor, parameters, np.int32(1)))
 
     # ---------------------------------------------------------------- the method
 
     def update(self, frame_set: FrameSet, reset: bool = False) -> MotionEstimate:
         """Add one frame set, refit the window, and return the live and the settled states."""
         self.compile()
-        if reset:
-            self.reset()
         self._follow_rectification(frame_set)
         hop_s = (frame_set.stamp_ns - self._stamp_ns) * 1e-9
-        if self._window is not None and not 0.0 < hop_s <= max(self.settings.coast_s, 0.1):
+        before: tuple[BodyEstimate, ...] = ()
+        if reset or not 0.0 < hop_s <= max(self.settings.coast_s, 0.1):
+            before = self.finish()
             self.reset()
         estimate = self._cold_start(frame_set) if self._window is None else self._track(frame_set, hop_s)
         self._stamp_ns = frame_set.stamp_ns
-        return replace(estimate, reset=reset)
+        return replace(estimate, settled=before + estimate.settled, reset=reset)
 
     def _track(self, frame_set: FrameSet, hop_s: float) -> MotionEstimate:
         """Predict, find the subject in every image, fit, judge."""
@@ -187,14 +204,15 @@ class MotionEstimator:
             sighting = sighting.blind()
             self._unseen_s += hop_s
             if self._unseen_s > self.settings.coast_s:
-                return self._lost(frame_set, f"seen by fewer than {FEWEST_VIEWS} cameras for {self._unseen_s:.2f} s")
+                reason = f"seen by fewer than {FEWEST_VIEWS} cameras for {self._unseen_s:.2f} s"
+                return self.lose(frame_set.stamp_ns, reason)
         else:
             self._unseen_s = 0.0
         fit = self._fit(sighting, hop_s)
         if not np.isfinite(np.asarray(fit.qpos)).all():
-            return self._lost(frame_set, "the fit diverged")
+            return self._diverged(frame_set.stamp_ns)
         if self._drifted(fit, hop_s):
-            return self._lost(frame_set, "the images have not agreed with the model for too long")
+            return self.lose(frame_set.stamp_ns, "the images have not agreed with the model for too long")
         self.tracking = Tracking.TRACKED if seen else Tracking.COASTING
         return self._estimate(frame_set, sighting, fit)
 
@@ -271,7 +289,7 @@ class MotionEstimator:
         self._unseen_s = self._bad_s = 0.0
         fit = self._fit(sighting, 1.0 / priors.REFERENCE_RATE_HZ)
         if not np.isfinite(np.asarray(fit.qpos)).all():
-            return self._lost(frame_set, "the fit diverged")
+            return self._diverged(frame_set.stamp_ns)
         self.tracking = Tracking.TRACKED
         return self._estimate(frame_set, sighting, fit)
 
@@ -349,25 +367,32 @@ class MotionEstimator:
             camera_share=share,
         )
 
-    def _lost(self, frame_set: FrameSet, reason: str) -> MotionEstimate:
-        """The track ends here: what can still be settled is, then one estimate says LOST."""
-        settled = self._settle(None) if reason != "the fit diverged" else ()
-        assert self._window is not None
-        window, keypoints = self._window, len(self.keypoint_set)
-        self.reset()
-        last = np.nan_to_num(np.asarray(window.qpos)[0 if reason == "the fit diverged" else -1])
+    def lose(self, stamp_ns: int, reason: str) -> MotionEstimate:
+        """End the track: what can still be settled is, then one estimate says LOST. The next frame set starts cold."""
+        settled = self.finish()
+        keypoints = len(self.keypoint_set)
         gone = BodyEstimate(
-            stamp_ns=frame_set.stamp_ns,
+            stamp_ns=stamp_ns,
             settled=False,
             tracking=Tracking.LOST,
-            qpos=last,
+            qpos=np.asarray(NEUTRAL_QPOS),
             qvel=np.zeros(40, np.float32),
             covariance=np.zeros((40, 40), np.float32),
             sites_m=np.zeros((keypoints, 3), np.float32),
             sites_std_m=np.zeros(keypoints, np.float32),
             site_seen=np.zeros(keypoints, bool),
         )
-        return MotionEstimate(gone, settled, FitReport(frame_set.stamp_ns, f"LOST: {reason}"))
+        self.reset()
+        return MotionEstimate(gone, settled, FitReport(stamp_ns, f"LOST: {reason}"))
+
+    def finish(self) -> tuple[BodyEstimate, ...]:
+        """Settled states of all frames that have none yet, at the end of a track or a recording."""
+        return self._settle(None)
+
+    def _diverged(self, stamp_ns: int) -> MotionEstimate:
+        """Nothing of this window can be used."""
+        self._unsettled.clear()
+        return self.lose(stamp_ns, "the fit diverged")
 
     def _still_lost(self, frame_set: FrameSet, reason: str) -> MotionEstimate:
         return MotionEstimate(None, (), FitReport(frame_set.stamp_ns, f"LOST: {reason}"))

@@ -66,6 +66,24 @@ def test_every_frame_is_settled_once_and_later(estimator):
     assert all(e.settled[-1].stamp_ns == s for e, s in zip(estimates[lag:], stamps[: -lag or None], strict=True))
 
 
+def test_what_waits_is_settled_when_the_track_ends(estimator):
+    sets = frame_sets(IMAGES)
+    for one in sets[:20]:
+        estimator.update(one)
+    estimate = estimator.lose(sets[20].stamp_ns, "nobody is there")
+    assert [s.stamp_ns for s in estimate.settled] == [f.stamp_ns for f in sets[14:20]]
+    assert estimate.live.tracking is Tracking.LOST and estimator.finish() == ()
+
+
+def test_a_gap_settles_what_came_before_it(estimator):
+    sets = frame_sets(IMAGES)
+    for one in sets[:20]:
+        estimator.update(one)
+    estimate = estimator.update(sets[80])
+    assert [s.stamp_ns for s in estimate.settled] == [f.stamp_ns for f in sets[14:20]]
+    assert estimate.live.tracking is Tracking.TRACKED
+
+
 def test_settled_is_better_than_live(estimator):
     truth = {frame.stamp_ns: q for frame, q in zip(frame_sets(IMAGES), QPOS, strict=True)}
     live, settled = [], []

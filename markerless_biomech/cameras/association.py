@@ -7,7 +7,6 @@ NumPy only; C cameras, K keypoints, P people (any number, in any order).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
@@ -150,10 +149,7 @@ def best_group(candidates: list[Rays], tolerance_m: float = 0.1, volume_m: tuple
     """
     groups: list[Group] = []
     taken: set[tuple[int, int]] = set()
-    pairs = []
-    for a, b in combinations(candidates, 2):
-        if a.camera != b.camera:
-            pairs.append((_disagreement([a, b], tolerance_m), a, b))
+    pairs = _disagreements(candidates)
     for disagreement, a, b in sorted(pairs, key=lambda pair: pair[0]):
         if disagreement > tolerance_m:
             break
@@ -167,11 +163,31 @@ def best_group(candidates: list[Rays], tolerance_m: float = 0.1, volume_m: tuple
     return max(groups, key=lambda g: (len(g.person_of_camera), g.known.sum(), -g.spread_m), default=None)
 
 
-def _disagreement(rays: list[Rays], tolerance_m: float) -> float:
-    """Median distance (m) between lines of sight of the same keypoints; infinite when too few are common."""
-    _, _, distances = triangulate(rays, tolerance_m)
-    common = np.all([ray.confidence >= CONFIDENT for ray in rays], axis=0)
-    return float(np.median(distances.max(0)[common])) if common.sum() >= FEWEST_KEYPOINTS else np.inf
+def _disagreements(candidates: list[Rays]) -> list[tuple[float, Rays, Rays]]:
+    """Each pair of people in different cameras, with the median distance (m) of their lines of sight."""
+    origins = np.array([ray.origin_m for ray in candidates])
+    directions = np.array([ray.direction for ray in candidates])
+    confident = np.array([ray.confidence >= CONFIDENT for ray in candidates])
+    cameras = np.array([ray.camera for ray in candidates])
+    pairs = []
+    for first, ray in enumerate(candidates[:-1]):
+        rest = slice(first + 1, None)
+        apart = _line_distances(origins[rest, None] - ray.origin_m, ray.direction, directions[rest])
+        common = confident[rest] & confident[first]
+        usable = (common.sum(1) >= FEWEST_KEYPOINTS) & (cameras[rest] != ray.camera)
+        for index in np.flatnonzero(usable):
+            pairs.append((float(np.median(apart[index][common[index]])), ray, candidates[first + 1 + index]))
+    return pairs
+
+
+def _line_distances(offset_m: np.ndarray, direction: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(N, K) shortest distance of lines `direction` (K, 3) and `other` (N, K, 3), whose origins are (N, 1, 3) apart."""
+    normal = np.cross(direction, other)
+    size = np.linalg.norm(normal, axis=-1)
+    along = np.sum(offset_m * direction, -1, keepdims=True)
+    parallel = np.linalg.norm(offset_m - along * direction, axis=-1)
+    crossing = np.abs(np.sum(offset_m * normal, -1)) / np.maximum(size, 1e-9)
+    return np.where(size > 0.02, crossing, parallel)
 
 
 def _grown(seed: list[Rays], candidates: list[Rays], tolerance_m: float) -> Group | None:

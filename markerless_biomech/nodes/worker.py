@@ -9,13 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
 from ..cameras.frame_sets import FrameSet
 from ..capture import Capture
 from ..errors import InputError
 from ..keypoints import KeypointFrame
-from ..results import BodyEstimate, FitReport, MotionEstimate, Tracking
+from ..results import MotionEstimate, Tracking
 
 LIVE_AT_LEAST_S = 0.05
 """While frame sets wait, only the newest has a live result, but never longer than this without one."""
@@ -158,7 +156,7 @@ class FitWorker:
     def _fit(self, frame_set: FrameSet, assembled_ns: int, newest: bool) -> None:
         start_ns = time.monotonic_ns()
         try:
-            estimate = self.capture.estimator.update(frame_set, reset=frame_set.jumped)
+            estimate = self.capture.estimate(frame_set)
         except (InputError, ArithmeticError, ValueError, RuntimeError) as error:
             self.capture.estimator.reset()
             self._report(f"a fit failed ({type(error).__name__}: {error}); starting anew")
@@ -175,24 +173,7 @@ class FitWorker:
         now_ns = time.monotonic_ns()
         if self._patient or estimator.tracking is Tracking.LOST or now_ns - self._last_fit_ns < self._silence_ns:
             return
-        estimator.reset()
         stamp_ns = self._last_stamp_ns + now_ns - self._last_fit_ns
-        report = FitReport(stamp_ns, f"LOST: no frame set for {(now_ns - self._last_fit_ns) * 1e-9:.1f} s")
-        estimate = MotionEstimate(_lost(stamp_ns, len(estimator.keypoint_set)), (), report)
+        estimate = estimator.lose(stamp_ns, f"no frame set for {(now_ns - self._last_fit_ns) * 1e-9:.1f} s")
         empty = FrameSet(stamp_ns, {}, "deadline", now_ns, now_ns)
         self._publish(Outcome(empty, estimate, now_ns, now_ns, now_ns, newest=True))
-
-
-def _lost(stamp_ns: int, keypoints: int) -> BodyEstimate:
-    """The state that says nobody is there."""
-    return BodyEstimate(
-        stamp_ns=stamp_ns,
-        settled=False,
-        tracking=Tracking.LOST,
-        qpos=np.zeros(41),
-        qvel=np.zeros(40),
-        covariance=np.zeros((40, 40)),
-        sites_m=np.zeros((keypoints, 3)),
-        sites_std_m=np.zeros(keypoints),
-        site_seen=np.zeros(keypoints, bool),
-    )

@@ -107,6 +107,7 @@ def _drive(capture: Capture, session: RecordedSession, results: ResultWriter, pr
         results.write(capture.push(frame), frame.arrival_ns, capture)
         progress((index + 1) / len(session.frames))
     results.write(capture.flush(), session.frames[-1].arrival_ns, capture)
+    results.write_settled(capture.estimator.finish(), session.frames[-1].arrival_ns, capture)
     results.write_cameras(capture, session.frames[-1].arrival_ns)
     return ReplaySummary(
         results.frame_sets, results.tracked, results.lost, time.monotonic() - start_s, dict(session.refused)
@@ -158,11 +159,16 @@ class ResultWriter:
             links = links_to_message(types, self._tree, live, self._settings)
             if links is not None:
                 self._writer.write("/tf", links, time_ns)
-        for topic, body in [("/body_state", live), *(("/body_state_settled", settled) for settled in estimate.settled)]:
-            if body is not None:
-                self._writer.write(topic, self._body(body, capture), time_ns)
+        if live is not None:
+            self._writer.write("/body_state", self._body(live, capture), time_ns)
+        self.write_settled(estimate.settled, time_ns, capture)
         record = FitRecord(estimate.report, FitTimes(), capture.assembler.counters, estimate.reset)
         self._writer.write("/fit_report", report_to_message(types, record, world), time_ns)
+
+    def write_settled(self, bodies: tuple[BodyEstimate, ...], time_ns: int, capture: Capture) -> None:
+        """Append states that became settled."""
+        for body in bodies:
+            self._writer.write("/body_state_settled", self._body(body, capture), time_ns)
 
     def _body(self, body: BodyEstimate, capture: Capture) -> object:
         settings = self._settings
