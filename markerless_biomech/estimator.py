@@ -207,7 +207,8 @@ class MotionEstimator:
                 reason = f"seen by fewer than {FEWEST_VIEWS} cameras for {self._unseen_s:.2f} s"
                 return self.lose(frame_set.stamp_ns, reason)
         else:
-            self._unseen_s = 0.0
+            # Not at once: one lucky glimpse now and then is no sight of the subject.
+            self._unseen_s = max(0.0, self._unseen_s - hop_s)
         fit = self._fit(sighting, hop_s)
         if not np.isfinite(np.asarray(fit.qpos)).all():
             return self._diverged(frame_set.stamp_ns)

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from virtual import FPS, circle_rig, frame_set, frame_sets, images_of, sites_of, swinging
 
 from markerless_biomech.body.subject import subject_from_height
 from markerless_biomech.errors import InputError
-from markerless_biomech.estimator import MotionEstimator
+from markerless_biomech.estimator import MotionEstimator, choose_device
 from markerless_biomech.keypoints import load_keypoint_set
 from markerless_biomech.results import Tracking
 from markerless_biomech.settings import EstimatorSettings
@@ -202,3 +203,31 @@ def test_one_camera_is_refused_with_a_sentence():
     settings = EstimatorSettings(cameras=("cam0",), keypoint_set="coco_17")
     with pytest.raises(InputError, match="cameras names 1; expected at least 2"):
         MotionEstimator(settings.cameras, KEYPOINTS, SUBJECT, settings)
+
+
+def test_a_fit_that_diverges_says_so_and_the_next_frame_starts_cold(estimator):
+    sets = frame_sets(IMAGES)
+    for one in sets[:10]:
+        estimator.update(one)
+    estimator._window = replace(estimator._window, gradient=estimator._window.gradient * np.nan)
+    estimate = estimator.update(sets[10])
+    assert estimate.report.result == "LOST: the fit diverged" and estimate.settled == ()
+    assert estimate.live.tracking is Tracking.LOST and np.isfinite(estimate.live.qpos).all()
+    assert estimator.update(sets[11]).live.tracking is Tracking.TRACKED
+
+
+def test_without_a_gpu_auto_means_cpu_and_gpu_is_refused():
+    if any(device.platform == "gpu" for device in jax.devices()):
+        pytest.skip("this machine has a GPU")
+    assert choose_device("auto").platform == choose_device("cpu").platform == "cpu"
+    with pytest.raises(InputError, match="JAX sees no GPU"):
+        choose_device("gpu")
+
+
+def test_points_that_scatter_for_long_are_not_the_subject(estimator):
+    """7 cm of scatter is within the gate, but nobody's detector: the track must not go on for ever."""
+    sites_m = sites_of(SUBJECT, KEYPOINTS, swinging(240))
+    clean, wild = images_of(RIG, sites_m, noise_px=1.0), images_of(RIG, sites_m, noise_px=20.0)
+    images = {name: np.concatenate([clean[name][:20], wild[name][20:]]) for name in clean}
+    results = [estimator.update(f).report.result for f in frame_sets(images)]
+    assert "LOST: the images have not agreed with the model for too long" in results
