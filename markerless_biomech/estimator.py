@@ -7,10 +7,8 @@ only whose points count and what state the track is in. No ROS, no clock: the ou
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,9 +17,10 @@ import numpy as np
 from .body.model import NEUTRAL_QPOS, body_parameters
 from .body.subject import Subject
 from .cameras.association import Group, Prediction, Rays, best_group, nearest_person, triangulate
-from .cameras.calibrated_camera import Rig
+from .cameras.calibrated_camera import Camera, Rig
 from .cameras.frame_sets import FrameSet
 from .cameras.rig import camera_arrays
+from .devices import choose_device
 from .errors import InputError
 from .fitting import priors
 from .fitting.cold_start import START_POSTURES, placed, rigidity
@@ -44,29 +43,6 @@ WORST_NOISE_M = 0.06
 
 DRIFT_M_S2 = 1.0
 """Acceleration (m/s^2) that widens the gate while nothing is seen."""
-
-
-def enable_compile_cache() -> Path:
-    """Keep compiled programs on disk (XDG_CACHE_HOME/markerless_biomech/jax), so that the next start takes seconds."""
-    root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = root / "markerless_biomech" / "jax"
-    folder.mkdir(parents=True, exist_ok=True)
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    return folder
-
-
-def choose_device(setting: str) -> Any:
-    """The device for `auto`, `cpu` or `gpu`. Raises InputError when a GPU is asked for and JAX sees none."""
-    if setting == "cpu":
-        return jax.devices("cpu")[0]
-    try:
-        return jax.devices("gpu")[0]
-    except RuntimeError:
-        if setting == "gpu":
-            raise InputError("setting device is 'gpu', but JAX sees no GPU; install jax[cuda12] or use auto") from None
-        return jax.devices("cpu")[0]
 
 
 @dataclass(frozen=True)
@@ -95,6 +71,19 @@ def _check(camera_names: tuple[str, ...], settings: EstimatorSettings) -> None:
             f"setting capture_volume_m is {list(volume)}; expected xmin, xmax, ymin, ymax, zmin, zmax "
             "with min below max"
         )
+
+
+def longest_gap_s(settings: EstimatorSettings) -> float:
+    """Frame sets further apart than this, in time, are no longer one track."""
+    return max(settings.coast_s, 0.1)
+
+
+def _same_camera(camera: Camera, other: Camera | None) -> bool:
+    """Whether pose and lens are the same."""
+    if other is None:
+        return False
+    pairs = [(getattr(camera, name), getattr(other, name)) for name in ("k", "d", "position_m", "orientation_xyzw")]
+    return camera.distortion_model == other.distortion_model and all(np.array_equal(a, b) for a, b in pairs)
 
 
 class MotionEstimator:
@@ -128,6 +117,9 @@ class MotionEstimator:
         self._unseen_s = 0.0
         self._bad_s = 0.0
         self._unsettled: deque[_Frame] = deque()
+        self._owed: tuple[BodyEstimate, ...] = ()
+        self.lost_is_said = True
+        """False from the first estimate of a track until one that says LOST."""
 
     # ---------------------------------------------------------------- what may change
 
@@ -137,21 +129,29 @@ class MotionEstimator:
         return self._rig
 
     def set_rig(self, rig: Rig) -> None:
-        """Use another calibration from the next frame set on; nothing compiles."""
+        """Use another calibration from the next frame set on; nothing compiles.
+
+        A camera that joins leaves the track alone; one that moved starts it anew, since what the window remembers was
+        seen from elsewhere.
+        """
+        known = self._rig.cameras if self._rig is not None else {}
+        moved = [name for name, camera in known.items() if not _same_camera(camera, rig.cameras.get(name))]
+        if moved:
+            self.reset()
         self._rig = rig
         self._take_cameras()
 
     def set_subject(self, subject: Subject) -> None:
         """Use another subject from the next frame set on; nothing compiles."""
+        self.reset()
         self.subject = subject
         self._parameters = self._put(body_parameters(subject, self.keypoint_set))
-        self.reset()
 
     def reset(self) -> None:
-        """Forget the track; the next frame set starts cold."""
+        """Forget the track; the next frame set starts cold. What waits to be settled comes with the next estimate."""
+        self._owed = self.finish()
         self.tracking = Tracking.LOST
         self._window, self._factor = None, None
-        self._unsettled.clear()
         self._unseen_s = self._bad_s = 0.0
 
     reacquire = reset
@@ -188,10 +188,9 @@ class MotionEstimator:
         self.compile()
         self._follow_rectification(frame_set)
         hop_s = (frame_set.stamp_ns - self._stamp_ns) * 1e-9
-        before: tuple[BodyEstimate, ...] = ()
-        if reset or not 0.0 < hop_s <= max(self.settings.coast_s, 0.1):
-            before = self.finish()
+        if reset or not 0.0 < hop_s <= longest_gap_s(self.settings):
             self.reset()
+        before, self._owed = self._owed, ()
         estimate = self._cold_start(frame_set) if self._window is None else self._track(frame_set, hop_s)
         self._stamp_ns = frame_set.stamp_ns
         return replace(estimate, settled=before + estimate.settled, reset=reset)
@@ -232,7 +231,8 @@ class MotionEstimator:
         expected = self._programs.expect(self._window, self._parameters, self._cameras, np.float32(hop_s))
         std_m = np.hypot(np.asarray(self._window.noise_m), 0.02 + 0.5 * DRIFT_M_S2 * (hop_s + self._unseen_s) ** 2)
         std_px = np.asarray(expected.pixels_per_metre) * std_m
-        prediction = Prediction(np.asarray(expected.image_px), np.asarray(expected.valid), std_px)
+        valid = np.asarray(expected.valid) & (self.keypoint_set.weights > 0)
+        prediction = Prediction(np.asarray(expected.image_px), valid, std_px)
         gate = self.settings.association_gate
         chosen = {
             name: nearest_person(frame.points, self._lookout.index[name], prediction, gate)
@@ -309,6 +309,7 @@ class MotionEstimator:
 
     def _estimate(self, frame_set: FrameSet, sighting: Sighting, fit: LiveFit) -> MotionEstimate:
         """The live result now, and the settled ones that became old enough."""
+        self.lost_is_said = False
         seen = sighting.seen
         live = BodyEstimate(
             stamp_ns=frame_set.stamp_ns,
@@ -384,11 +385,13 @@ class MotionEstimator:
             site_seen=np.zeros(keypoints, bool),
         )
         self.reset()
+        self.lost_is_said = True
         return MotionEstimate(gone, settled, FitReport(stamp_ns, f"LOST: {reason}"))
 
     def finish(self) -> tuple[BodyEstimate, ...]:
         """Settled states of all frames that have none yet, at the end of a track or a recording."""
-        return self._settle(None)
+        owed, self._owed = self._owed, ()
+        return owed + self._settle(None)
 
     def _diverged(self, stamp_ns: int) -> MotionEstimate:
         """Nothing of this window can be used."""
@@ -396,6 +399,9 @@ class MotionEstimator:
         return self.lose(stamp_ns, "the fit diverged")
 
     def _still_lost(self, frame_set: FrameSet, reason: str) -> MotionEstimate:
+        """LOST is said once; after that nothing is, but why."""
+        if not self.lost_is_said:
+            return self.lose(frame_set.stamp_ns, reason)
         return MotionEstimate(None, (), FitReport(frame_set.stamp_ns, f"LOST: {reason}"))
 
     # ---------------------------------------------------------------- data on the device

@@ -84,7 +84,8 @@ class Lookout:
         padded = np.zeros((PEOPLE, len(self.index), len(self._keypoint_set), 3), np.float32)
         people = []
         for name, frame in frame_set.frames.items():
-            ranked = np.argsort(-frame.points[..., 2].sum(-1), kind="stable")[:PEOPLE]
+            certain = frame.points[..., 2] @ self._keypoint_set.weights
+            ranked = np.argsort(-certain, kind="stable")[:PEOPLE]
             for slot, person in enumerate(ranked):
                 padded[slot, self.index[name]] = frame.points[person]
                 people.append((self.index[name], slot, int(person)))

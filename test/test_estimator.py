@@ -1,5 +1,7 @@
 """The live estimator on a small lab: three cameras, coco_17, a person who strides on the spot."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import jax
@@ -8,8 +10,9 @@ import pytest
 from virtual import FPS, circle_rig, frame_set, frame_sets, images_of, sites_of, swinging
 
 from markerless_biomech.body.subject import subject_from_height
+from markerless_biomech.devices import choose_device
 from markerless_biomech.errors import InputError
-from markerless_biomech.estimator import MotionEstimator, choose_device
+from markerless_biomech.estimator import MotionEstimator
 from markerless_biomech.keypoints import load_keypoint_set
 from markerless_biomech.results import Tracking
 from markerless_biomech.settings import EstimatorSettings
@@ -33,8 +36,10 @@ def compiled() -> MotionEstimator:
 
 @pytest.fixture
 def estimator(compiled):
-    compiled.reset()
+    compiled.set_rig(RIG)
     compiled.set_subject(SUBJECT)
+    compiled.finish()
+    compiled.lost_is_said = True
     return compiled
 
 
@@ -231,3 +236,65 @@ def test_points_that_scatter_for_long_are_not_the_subject(estimator):
     images = {name: np.concatenate([clean[name][:20], wild[name][20:]]) for name in clean}
     results = [estimator.update(f).report.result for f in frame_sets(images)]
     assert "LOST: the images have not agreed with the model for too long" in results
+
+
+def test_lost_is_said_once_after_a_gap_or_a_reset(estimator):
+    sets = frame_sets(IMAGES)
+    for one in sets[:20]:
+        estimator.update(one)
+    empty = [replace(one, frames={}) for one in sets]
+    after_gap = [estimator.update(empty[80]), estimator.update(empty[81])]
+    assert after_gap[0].live.tracking is Tracking.LOST and after_gap[1].live is None
+    assert estimator.update(sets[82]).live.tracking is Tracking.TRACKED
+    estimator.reacquire()
+    assert estimator.update(empty[83]).live.tracking is Tracking.LOST
+
+
+def test_a_new_subject_settles_what_waited_with_the_old_one(estimator):
+    sets = frame_sets(IMAGES)
+    for one in sets[:20]:
+        estimator.update(one)
+    estimator.set_subject(SUBJECT)
+    assert [s.stamp_ns for s in estimator.update(sets[20]).settled] == [f.stamp_ns for f in sets[14:20]]
+
+
+def test_a_camera_that_joins_keeps_the_track_one_that_moved_starts_it_anew(estimator):
+    sets = frame_sets(IMAGES)
+    two = replace(RIG, cameras={name: RIG.cameras[name] for name in ("cam0", "cam1")})
+    estimator.set_rig(two)
+    for one in sets[:20]:
+        estimator.update(one)
+    estimator.set_rig(RIG)
+    assert estimator.tracking is Tracking.TRACKED
+    shifted = {name: replace(c, position_m=c.position_m + [0.1, 0.0, 0.0]) for name, c in RIG.cameras.items()}
+    estimator.set_rig(replace(RIG, cameras=shifted))
+    estimate = estimator.update(sets[20])
+    error_m = estimate.live.qpos[:3] - QPOS[20, :3] - [0.1, 0.0, 0.0]
+    assert estimate.live.tracking is Tracking.TRACKED and np.abs(error_m).max() < 0.03
+
+
+def test_points_that_the_set_does_not_use_do_not_decide_who_is_the_subject():
+    """A whole-body detector is sure of face and hands too; this body has none."""
+    keypoint_set = load_keypoint_set("coco_wholebody_133")
+    subject = subject_from_height(1.75, keypoint_set)
+    images = images_of(RIG, sites_of(subject, keypoint_set, QPOS[:12]), noise_px=1.0)
+    for points in images.values():
+        points[:, keypoint_set.weights == 0, :2] = 300.0
+    settings = EstimatorSettings(cameras=tuple(RIG.cameras), keypoint_set="coco_wholebody_133")
+    estimator = MotionEstimator(settings.cameras, keypoint_set, subject, settings)
+    estimator.set_rig(RIG)
+    assert {estimator.update(f).live.tracking for f in frame_sets(images)} == {Tracking.TRACKED}
+
+
+def test_velocity_at_the_end_of_a_track_is_whole(estimator):
+    for one in frame_sets(IMAGES)[:40]:
+        live = estimator.update(one).live
+    last = estimator.finish()[-1]
+    assert last.stamp_ns == live.stamp_ns
+    assert np.allclose(last.qvel[SEEN_JOINTS[1] - 1], live.qvel[SEEN_JOINTS[1] - 1], rtol=0.05)
+
+
+def test_importing_the_estimator_leaves_the_gpu_alone():
+    """The share of its memory is a setting, and JAX reads that when it first looks for devices."""
+    code = "import markerless_biomech.capture; from jax._src import xla_bridge as b; exit(b.backends_are_initialized())"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

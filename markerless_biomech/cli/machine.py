@@ -25,7 +25,8 @@ def warmup(cameras: int | None, keypoint_set: str, window_frames: int, iteration
       markerless-biomech warmup --cameras 6 --keypoint-set halpe_26
     """
     from ..body.subject import subject_from_height
-    from ..estimator import MotionEstimator, enable_compile_cache
+    from ..devices import enable_compile_cache
+    from ..estimator import MotionEstimator
     from ..keypoints import load_keypoint_set
     from ..settings import EstimatorSettings
 

@@ -109,7 +109,7 @@ def replay(
     if (subject is None) == (height_m is None):
         raise click.UsageError("give either --subject or --height-m")
     settings = settings_from_options(EstimatorSettings, options)
-    from ..estimator import enable_compile_cache
+    from ..devices import enable_compile_cache
     from ..keypoints import load_keypoint_set
     from ..recording.replay import replay as run
 

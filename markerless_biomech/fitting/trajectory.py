@@ -7,6 +7,7 @@ keep the quadratic they had.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import jax
@@ -231,7 +232,7 @@ def _costs(window: Window, newest_reprojection: jax.Array) -> dict[str, jax.Arra
 
 
 # Mean of min(|z|, delta)^2 / 2 over a unit normal in the plane: what clipped squares are short of.
-_CLIPPED_SHARE = 1.0 - float(jnp.exp(-0.5 * priors.HUBER_DELTA**2))
+_CLIPPED_SHARE = 1.0 - math.exp(-0.5 * priors.HUBER_DELTA**2)
 
 
 def _noise(window: Window, summary: ReprojectionSummary, absorbed: jax.Array, hop_s: jax.Array) -> jax.Array:
@@ -254,11 +255,12 @@ def site_states(parameters: BodyParameters, qpos: jax.Array, covariance: jax.Arr
 def settled_state(
     window: Window, factor: Factor, parameters: BodyParameters, index: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]:
-    """qpos, qvel (central difference), covariance, sites and their std of frame `index` of the window."""
-    before, here, after = (window.qpos[index + step] for step in (-1, 0, 1))
-    known = window.valid[index - 1]
-    hops = window.hop_s[index] * known + window.hop_s[index + 1]
-    start = jnp.where(known > 0, before, here)
-    qvel = difference(start, after) / hops
+    """qpos, qvel (central difference, one-sided at the ends), covariance, sites and their std of frame `index`."""
+    last = window.valid.shape[0] - 1
+    earlier = jnp.where(window.valid[index - 1] > 0, index - 1, index)
+    later = jnp.minimum(index + 1, last)
+    hops = window.hop_s[index] * (earlier < index) + window.hop_s[later] * (later > index)
+    here = window.qpos[index]
+    qvel = difference(window.qpos[earlier], window.qpos[later]) / jnp.maximum(hops, 1e-6)
     covariance = covariances(factor)[index]
     return here, qvel, covariance, *site_states(parameters, here, covariance)

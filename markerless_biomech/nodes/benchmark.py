@@ -18,8 +18,8 @@ import numpy as np
 
 from ..body.subject import subject_from_height
 from ..capture import Capture
+from ..devices import enable_compile_cache
 from ..errors import InputError
-from ..estimator import enable_compile_cache
 from ..keypoints import load_keypoint_set
 from ..recording.message_types import stamp_from_message
 from ..settings import EstimatorSettings, SimulationSettings

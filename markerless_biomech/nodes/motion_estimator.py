@@ -20,8 +20,8 @@ from std_srvs.srv import Trigger
 from ..body.subject import Subject, load_subject, subject_from_height
 from ..cameras.rig import Rig, load_rig
 from ..capture import Capture
+from ..devices import enable_compile_cache
 from ..errors import InputError
-from ..estimator import enable_compile_cache
 from ..keypoints import KeypointSet, load_keypoint_set
 from ..recording.messages import keypoint_frame_from_message
 from ..settings import EstimatorSettings
