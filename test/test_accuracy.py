@@ -35,6 +35,7 @@ def run(capture: Capture, session: SimulatedSession, subject) -> tuple[np.ndarra
     capture.assembler.reset()
     capture.estimator.set_subject(subject)
     capture.estimator.set_rig(session.rig_nominal)
+    capture.estimator.finish()  # what the run before left to be settled
     truth = dict(zip(START_NS + np.median(session.stamps_ns, axis=1).astype(int), session.motion.qpos, strict=True))
     estimates = [e for frame in session.frames() for e in capture.push(frame)] + capture.flush()
     first_ns = START_NS + round(SKIP_S * 1e9)

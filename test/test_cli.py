@@ -12,11 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from markerless_biomech import cli
+from markerless_biomech.body.subject import subject_from_height
 from markerless_biomech.cli.options import settings_from_options, settings_options
 from markerless_biomech.cli.running import command, plain, progress_bar
 from markerless_biomech.errors import InputError
 from markerless_biomech.recording import real_recording
 from markerless_biomech.recording.recorded_session import read_session
+from markerless_biomech.recording.replay import replay
 from markerless_biomech.results import Tracking
 from markerless_biomech.settings import EstimatorSettings, SimulationSettings
 
@@ -261,3 +263,8 @@ def test_the_real_recording_is_taken_from_the_cache(tmp_path):
     folder.mkdir()
     (folder / "Config.toml").write_text("")
     assert real_recording.fetch_pose2sim_recording(tmp_path) == folder
+
+
+def test_a_replay_never_replaces_its_own_input(walk):
+    with pytest.raises(InputError, match="is the bag to be read"):
+        replay(walk["bag"], subject_from_height(1.75, "coco_17"), walk["bag"], force=True)

@@ -124,3 +124,15 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
 def test_an_unknown_name_lists_the_shipped_sets():
     with pytest.raises(InputError, match="'coco_71': neither a file nor one of the shipped sets bml_movi_87"):
         load_keypoint_set("coco_71")
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("{body: pelvis, position_m: [0, 0, 0], wieght: 0.7}", "unknown field 'wieght'"),
+        ("{body: pelvis, position_m: [135, 0, 65]}", "expected metres"),
+    ],
+)
+def test_slips_of_the_pen_are_refused(line, sentence):
+    with pytest.raises(InputError, match=sentence):
+        keypoint_set_from_text(f"name: mine\nkeypoints:\n  hip: {line}\n", "mine.yaml")

@@ -15,7 +15,6 @@ class _Edge:
     parent: str
     rotation: np.ndarray
     translation_m: np.ndarray
-    stamp_ns: int
 
 
 class StaticTransforms:
@@ -24,12 +23,10 @@ class StaticTransforms:
     def __init__(self) -> None:
         self._edge_from_child: dict[str, _Edge] = {}
 
-    def add(
-        self, parent: str, child: str, position_m: ArrayLike, orientation_xyzw: ArrayLike, stamp_ns: int = 0
-    ) -> str:
+    def add(self, parent: str, child: str, position_m: ArrayLike, orientation_xyzw: ArrayLike) -> str:
         """Take p_parent = R p_child + t in; '', or the reason in words why it was refused.
 
-        An older stamp than the known one is ignored (a latched sample that came late); an equal one replaces it.
+        The last to come counts, as in tf2, whatever its stamp: a bag that is played later has older ones.
         """
         parent, child = _name(parent), _name(child)
         translation_m, quaternion = np.asarray(position_m, dtype=float), np.asarray(orientation_xyzw, dtype=float)
@@ -38,10 +35,7 @@ class StaticTransforms:
             return f"the transform from '{parent}' to '{child}' has no unit quaternion or a position that is not finite"
         if parent == child:
             return f"the transform of '{child}' names itself as parent"
-        known = self._edge_from_child.get(child)
-        if known is not None and stamp_ns < known.stamp_ns:
-            return ""
-        self._edge_from_child[child] = _Edge(parent, matrix_from_xyzw(quaternion), translation_m, stamp_ns)
+        self._edge_from_child[child] = _Edge(parent, matrix_from_xyzw(quaternion), translation_m)
         return ""
 
     def lookup(self, world_frame: str, frame: str) -> tuple[np.ndarray, np.ndarray] | None:

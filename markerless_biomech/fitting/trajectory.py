@@ -25,6 +25,10 @@ RELINEARISED_FRAMES = 4
 LARGEST_STEP = 0.5
 """rad, m: no coordinate moves further in one iteration."""
 
+DAMPING = 1e-3
+"""Levenberg-Marquardt's, relative to the images' own diagonal. What hardly any point shows (a pelvis of which only the
+hips are seen) has less curvature than the terms that Gauss-Newton leaves out, and would swing to and fro without."""
+
 NOISE_TIME_S = 0.5
 """Time over which a camera's noise is averaged."""
 
@@ -190,11 +194,13 @@ def project_newest(
 
 
 def iterate(window: Window, parameters: BodyParameters, cameras: Cameras) -> tuple[Window, Factor]:
-    """One Gauss-Newton iteration over the window."""
+    """One damped Gauss-Newton iteration over the window; the factor is of the undamped matrix, for covariances."""
     window, _, _ = project_newest(window, parameters, cameras)
-    factor = factorise(prior_here(window), band(window))
-    step = jnp.clip(solve(factor), -LARGEST_STEP, LARGEST_STEP) * window.valid[:, None]
-    return replace(window, qpos=integrate(window.qpos, step)), factor
+    prior, whole = prior_here(window), band(window)
+    size = jax.vmap(jnp.diag)(jnp.diagonal(window.information, axis1=1, axis2=2))
+    damped = factorise(prior, replace(whole, information=whole.information + DAMPING * size))
+    step = jnp.clip(solve(damped), -LARGEST_STEP, LARGEST_STEP) * window.valid[:, None]
+    return replace(window, qpos=integrate(window.qpos, step)), factorise(prior, whole)
 
 
 def advance(

@@ -46,6 +46,13 @@ class Health:
     def configured(self, settings: EstimatorSettings, worker: FitWorker) -> None:
         """From now on this worker is what diagnostics tell of."""
         self._settings, self._worker, self._failure = settings, worker, ""
+        with self._lock:
+            self._report, self._tracking, self._frame_sets = None, Tracking.LOST, 0
+            self._latency_s.clear()
+
+    def released(self) -> None:
+        """Nothing is configured any more."""
+        self._worker = None
 
     def failed_to_configure(self, sentence: str) -> None:
         """Say why, now and in every diagnostics until it works."""
@@ -56,7 +63,7 @@ class Health:
         """A message was bad: count it, and say so once a second at most."""
         with self._lock:
             self._refused += 1
-        self._say("refused", sentence)
+        self._say(f"refused {sentence.split(':')[0]}", sentence)
 
     def report(self, sentence: str) -> None:
         """Something went wrong in the worker."""
@@ -81,7 +88,8 @@ class Health:
             return {}
         counters = self._worker.capture.assembler.counters
         counts = {cause: int(counters[cause]) for cause in DROP_CAUSES}
-        return counts | {"queue_full": self._worker.queue_overflows, "refused": self._refused}
+        ours = {"queue_full": self._worker.queue_overflows, "no_rig": self._worker.without_rig}
+        return counts | ours | {"refused": self._refused}
 
     def publish(self, active: bool, missing: list[str]) -> FittedCameras | None:
         """Publish diagnostics and say what is missing; returns how the cameras fare, once a rig is known."""
@@ -116,8 +124,8 @@ class Health:
             level, text = status.STALE, "inactive"
         elif missing:
             level, text = status.WARN, f"waiting for {', '.join(missing)}"
-        elif self._tracking is Tracking.LOST and self._report is not None:
-            level, text = status.WARN, self._report.result
+        elif self._tracking is Tracking.LOST:
+            level, text = status.WARN, "waiting for keypoints" if self._report is None else self._report.result
         return self._status(level, "fit", text, self._figures())
 
     def _figures(self) -> dict[str, str]:

@@ -53,6 +53,7 @@ class MotionEstimatorNode(LifecycleNode):
         # made in activate, gone after deactivate
         self._active = False
         self._rig_listener: RigListener | None = None
+        self._last_listener: RigListener | None = None
         self._keypoint_subscriptions: list[Any] = []
         self._reacquire: Any = None
         self._sizes: dict[str, tuple[int, int]] = {}
@@ -80,9 +81,9 @@ class MotionEstimatorNode(LifecycleNode):
         enable_compile_cache()
         self._keypoint_set = load_keypoint_set(settings.keypoint_set)
         subject = load_configured_subject(settings, self._keypoint_set)
-        rig = load_rig(settings.rig_file) if settings.rig_file else None
         if not settings.cameras:
             raise InputError("parameter cameras is empty; give the names of the cameras, such as [cam0, cam1]")
+        rig = load_configured_rig(settings) if settings.rig_file else None
         capture = Capture(settings, self._keypoint_set, subject)
         if settings.sync == "approximate":
             offsets_s = dict(zip(settings.cameras, settings.camera_time_offsets_s, strict=False))
@@ -102,7 +103,7 @@ class MotionEstimatorNode(LifecycleNode):
         self._active = True
         if not self.settings.rig_file:
             self._rig_listener = RigListener(
-                self, self.settings.cameras, self.settings.world_frame, self._health.refuse
+                self, self.settings.cameras, self.settings.world_frame, self._health.refuse, self._last_listener
             )
         self._reacquire = self.create_service(Trigger, "~/reacquire", self._handle_reacquire)
         return super().on_activate(state)
@@ -133,7 +134,7 @@ class MotionEstimatorNode(LifecycleNode):
         self._keypoint_subscriptions = []
         if self._rig_listener is not None:
             self._rig_listener.close()
-            self._rig_listener = None
+            self._last_listener, self._rig_listener = self._rig_listener, None
         if self._reacquire is not None:
             self.destroy_service(self._reacquire)
             self._reacquire = None
@@ -143,6 +144,7 @@ class MotionEstimatorNode(LifecycleNode):
         if self.worker is not None:
             self.worker.stop()
             self.worker = None
+            self._health.released()
         if self._publisher is not None:
             self._publisher.close()
             self._publisher = None
@@ -176,10 +178,12 @@ class MotionEstimatorNode(LifecycleNode):
         subject = load_configured_subject(replace(self.settings, **wanted), self._keypoint_set)
         publisher = self._publisher
 
+        self.settings = settings = replace(self.settings, **wanted)
+
         def exchange(capture: Capture) -> None:
             capture.estimator.set_subject(subject)
             if publisher is not None:
-                publisher.take_subject(subject)
+                publisher.take_subject(subject, settings)
 
         self.worker.exchange(exchange)
 
@@ -234,6 +238,21 @@ class MotionEstimatorNode(LifecycleNode):
         version = worker.capture.estimator.calibration_version
         published_s = publisher.publish(outcome, version, self._health.dropped)
         self._health.note(outcome, published_s)
+
+
+def load_configured_rig(settings: EstimatorSettings) -> Rig:
+    """The cameras of `rig_file`, their frames under our prefix. Raises InputError when it is not this rig's file."""
+    rig = load_rig(settings.rig_file)
+    unknown = [name for name in settings.cameras if name not in rig.cameras]
+    if unknown:
+        raise InputError(f"{settings.rig_file}: no camera '{unknown[0]}'; the file has {', '.join(rig.cameras)}")
+    if rig.world_frame != settings.world_frame:
+        raise InputError(
+            f"{settings.rig_file}: world_frame is '{rig.world_frame}', the parameter world_frame "
+            f"'{settings.world_frame}'; make them the same"
+        )
+    ours = {n: replace(c, frame_id=settings.frame_prefix + c.frame_id) for n, c in rig.cameras.items()}
+    return replace(rig, cameras=ours)
 
 
 def load_configured_subject(settings: EstimatorSettings, keypoint_set: KeypointSet) -> Subject:

@@ -62,8 +62,9 @@ class ResultPublisher:
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
 
-    def take_subject(self, subject: Subject) -> None:
-        """Publish what a subject defines."""
+    def take_subject(self, subject: Subject, settings: EstimatorSettings | None = None) -> None:
+        """Publish what a subject defines, with the settings that name it when those have changed."""
+        self._settings = settings or self._settings
         self._links = LinkTransforms(subject, self._settings)
         self._description.publish(string_to_message(TYPES, urdf_text(subject)))
         self._define(definition_texts(self._keypoint_set, subject=subject, settings=self._settings))
@@ -82,7 +83,7 @@ class ResultPublisher:
                 TYPES,
                 stamp_ns,
                 [rig.world_frame] * len(cameras),
-                [self._settings.frame_prefix + camera.frame_id for camera in cameras],
+                [camera.frame_id for camera in cameras],
                 [camera.position_m for camera in cameras],  # type: ignore[arg-type]
                 [camera.orientation_xyzw for camera in cameras],  # type: ignore[arg-type]
             )
@@ -93,7 +94,9 @@ class ResultPublisher:
 
         Returns when joint_states had left (steady clock, s), or 0 when there were none.
         """
-        live = outcome.estimate.live if outcome.newest else None
+        live = outcome.estimate.live
+        if live is not None and not outcome.newest and live.tracking is not Tracking.LOST:
+            live = None
         published_s = 0.0
         if live is not None and live.tracking is not Tracking.LOST:
             self._joints.publish(joints_to_message(TYPES, live))

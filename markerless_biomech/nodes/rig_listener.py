@@ -6,27 +6,40 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 from rclpy.node import Node
 
 from ..cameras.rig import Camera, Rig, camera_from_info
 from ..cameras.static_transforms import StaticTransforms
 from ..errors import InputError
-from ..recording.message_types import stamp_from_message
 from ..recording.messages import transforms_from_message
 from . import quality
 from .ros_types import TYPES
+
+NOWHERE = (np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]))
+"""A pose to check a CameraInfo with before its own is known."""
 
 
 class RigListener:
     """Subscribes <camera>/camera_info, both volatile and latched, and /tf_static. Owned by the executor's thread."""
 
-    def __init__(self, node: Node, cameras: tuple[str, ...], world_frame: str, refuse: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        cameras: tuple[str, ...],
+        world_frame: str,
+        refuse: Callable[[str], None],
+        before: RigListener | None = None,
+    ) -> None:
+        """`before`: the listener of an earlier activation, whose cameras still stand."""
         self._node = node
         self._world_frame = world_frame
         self._refuse = refuse
-        self._infos: dict[str, Any] = {}
-        self._transforms = StaticTransforms()
-        self._changed = False
+        self._infos: dict[str, Any] = {} if before is None else before._infos
+        self._transforms = StaticTransforms() if before is None else before._transforms
+        self._refused: dict[str, str] = {}
+        """Why a camera's newest CameraInfo was not taken."""
+        self._changed = bool(self._infos)
         self._cameras = cameras
         self._subscriptions = [
             node.create_subscription(
@@ -63,7 +76,7 @@ class RigListener:
         for name in self._cameras:
             info = self._infos.get(name)
             if info is None:
-                phrases.append(f"{name}/camera_info")
+                phrases.append(self._refused.get(name, f"{name}/camera_info"))
             else:
                 reason = self._transforms.reason(self._world_frame, info.header.frame_id)
                 phrases += [f"the pose of camera {name} ({reason})"] if reason else []
@@ -82,15 +95,22 @@ class RigListener:
             return None
 
     def _take_info(self, name: str, message: Any) -> None:
-        if _calibration(self._infos.get(name)) != _calibration(message):
-            self._infos[name] = message
-            self._changed = True
+        if _calibration(self._infos.get(name)) == _calibration(message):
+            return
+        try:
+            camera_from_info(name, message, NOWHERE)
+        except InputError as error:
+            self._refused[name] = str(error)
+            self._refuse(str(error))
+            return
+        self._refused.pop(name, None)
+        self._infos[name] = message
+        self._changed = True
 
     def _take_transforms(self, message: Any) -> None:
-        stamps = [stamp_from_message(entry.header.stamp) for entry in message.transforms]
-        for transform, stamp_ns in zip(transforms_from_message(message), stamps, strict=True):
+        for transform in transforms_from_message(message):
             problem = self._transforms.add(
-                transform.parent, transform.child, transform.position_m, transform.orientation_xyzw, stamp_ns
+                transform.parent, transform.child, transform.position_m, transform.orientation_xyzw
             )
             if problem:
                 self._refuse(f"/tf_static: {problem}")

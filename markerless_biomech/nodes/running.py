@@ -47,7 +47,7 @@ def run(make_node: Callable[[], Node], arguments: Sequence[str] | None = None) -
     try:
         node = make_node()
         executor.add_node(node)
-        node.get_logger().info("ready; Ctrl-C ends it")
+        node.get_logger().info("started; Ctrl-C ends it")
         while not stop.received and rclpy.utilities.ok() and not getattr(node, "finished", False):
             executor.spin_once(timeout_sec=SPIN_S)
     except InputError as error:

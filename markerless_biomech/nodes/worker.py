@@ -11,9 +11,9 @@ from enum import Enum
 
 from ..cameras.frame_sets import FrameSet
 from ..capture import Capture
-from ..errors import InputError
+from ..estimator import longest_gap_s
 from ..keypoints import KeypointFrame
-from ..results import MotionEstimate, Tracking
+from ..results import MotionEstimate
 
 LIVE_AT_LEAST_S = 0.05
 """While frame sets wait, only the newest has a live result, but never longer than this without one."""
@@ -53,13 +53,15 @@ class FitWorker:
         self._capacity = capture.estimator.settings.queue_frames
         self._most_sets = max(1, self._capacity // len(capture.estimator.camera_names))
         self._patient = capture.estimator.settings.replay_mode
-        self._silence_ns = round(capture.estimator.settings.coast_s * 1e9)
+        self._silence_ns = round(longest_gap_s(capture.estimator.settings) * 1e9)
         # shared: guarded by the condition
         self._condition = threading.Condition()
         self._frames: deque[KeypointFrame] = deque()
         self._exchanges: deque[Callable[[Capture], None]] = deque()
         self._stopping = False
         self.queue_overflows = 0
+        self.without_rig = 0
+        """Camera frames that came before any camera was known."""
         # written by the worker thread, read by others
         self.state = State.COMPILING
         self.problem = ""
@@ -112,8 +114,27 @@ class FitWorker:
         self.compile_s = time.monotonic() - start
         self.state = State.READY
         while not self._stopping:
-            self._work()
+            try:
+                self._work()
+            except Exception as error:  # whatever it is, the next frame set must be served
+                self._report(f"the worker failed ({type(error).__name__}: {error}); starting anew")
+                self.capture.estimator.reset()
+        self._end()
         self.state = State.STOPPED
+
+    def _end(self) -> None:
+        """Before the end: what is open is fitted, what waits is settled, and the track is said to be over."""
+        self._enqueue(self.capture.assembler.flush())
+        while self._frame_sets and self._has_rig():
+            frame_set, assembled_ns = self._frame_sets.popleft()
+            self._fit(frame_set, assembled_ns, newest=not self._frame_sets)
+        if not self.capture.estimator.lost_is_said:
+            self._lose(self._last_stamp_ns, "the estimator was stopped")
+
+    def _has_rig(self) -> bool:
+        """Whether frame sets can be fitted: a rig is known; in replay mode, where nothing may be lost, all of it."""
+        rig = self.capture.estimator.rig
+        return rig is not None and (not self._patient or set(self.capture.estimator.camera_names) <= set(rig.cameras))
 
     def _work(self) -> None:
         """Wait for something to do; take in what has come, then fit the oldest frame set that waits."""
@@ -124,7 +145,7 @@ class FitWorker:
         for frame in frames:
             self._enqueue(assembler.push(frame))
         self._enqueue(assembler.poll(time.monotonic_ns()))
-        if self._frame_sets:
+        if self._frame_sets and self._has_rig():
             frame_set, assembled_ns = self._frame_sets.popleft()
             overdue = time.monotonic_ns() - self._last_live_ns > LIVE_AT_LEAST_S * 1e9
             self._fit(frame_set, assembled_ns, newest=overdue or not self._frame_sets)
@@ -132,10 +153,10 @@ class FitWorker:
 
     def _enqueue(self, frame_sets: list[FrameSet]) -> None:
         """Frame sets wait for the fit; those that find the queue full are dropped whole and counted."""
-        if self.capture.estimator.rig is None:
-            return
         for frame_set in frame_sets:
-            if len(self._frame_sets) < self._most_sets or self._patient:
+            if not self._patient and not self._has_rig():
+                self.without_rig += len(frame_set.frames)
+            elif len(self._frame_sets) < self._most_sets or self._patient:
                 self._frame_sets.append((frame_set, time.monotonic_ns()))
             else:
                 self.queue_overflows += len(frame_set.frames)
@@ -145,7 +166,8 @@ class FitWorker:
         deadline_ns = self.capture.next_deadline_ns()
         wait_s = IDLE_S if deadline_ns is None else min(IDLE_S, (deadline_ns - time.monotonic_ns()) * 1e-9)
         with self._condition:
-            if not (self._frames or self._exchanges or self._stopping or self._frame_sets) and wait_s > 0:
+            ready = self._frame_sets and self._has_rig()
+            if not (self._frames or self._exchanges or self._stopping or ready) and wait_s > 0:
                 self._condition.wait(wait_s)
             frames, exchanges = list(self._frames), list(self._exchanges)
             self._frames.clear()
@@ -157,10 +179,10 @@ class FitWorker:
         start_ns = time.monotonic_ns()
         try:
             estimate = self.capture.estimate(frame_set)
-        except (InputError, ArithmeticError, ValueError, RuntimeError) as error:
-            self.capture.estimator.reset()
-            self._report(f"a fit failed ({type(error).__name__}: {error}); starting anew")
-            return
+        except Exception as error:  # a failed fit is a result with a reason, and the node goes on
+            reason = f"the fit failed ({type(error).__name__}: {error})"
+            self._report(f"{reason}; starting anew")
+            estimate = self.capture.estimator.lose(frame_set.stamp_ns, reason)
         end_ns = time.monotonic_ns()
         self._last_fit_ns, self._last_stamp_ns = end_ns, frame_set.stamp_ns
         if newest:
@@ -171,9 +193,14 @@ class FitWorker:
         """No frame set for longer than the state may be predicted: say LOST once."""
         estimator = self.capture.estimator
         now_ns = time.monotonic_ns()
-        if self._patient or estimator.tracking is Tracking.LOST or now_ns - self._last_fit_ns < self._silence_ns:
+        if self._patient or estimator.lost_is_said or now_ns - self._last_fit_ns < self._silence_ns:
             return
         stamp_ns = self._last_stamp_ns + now_ns - self._last_fit_ns
-        estimate = estimator.lose(stamp_ns, f"no frame set for {(now_ns - self._last_fit_ns) * 1e-9:.1f} s")
+        self._lose(stamp_ns, f"no frame set for {(now_ns - self._last_fit_ns) * 1e-9:.1f} s")
+
+    def _lose(self, stamp_ns: int, reason: str) -> None:
+        """End the track without a frame set, and say so."""
+        now_ns = time.monotonic_ns()
         empty = FrameSet(stamp_ns, {}, "deadline", now_ns, now_ns)
+        estimate = self.capture.estimator.lose(stamp_ns, reason)
         self._publish(Outcome(empty, estimate, now_ns, now_ns, now_ns, newest=True))

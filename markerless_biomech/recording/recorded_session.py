@@ -12,7 +12,6 @@ from ..errors import InputError
 from ..keypoints import SHIPPED_KEYPOINT_SETS, KeypointFrame, KeypointSet, keypoint_set_from_text, load_keypoint_set
 from ..results import BodyEstimate
 from .bags import BagReader, open_bag
-from .message_types import stamp_from_message
 from .messages import camera_from_message, keypoint_frame_from_message, transforms_from_message
 from .result_messages import (
     FitRecord,
@@ -159,9 +158,8 @@ def _camera_of_info(topic: str) -> str:
 def _static_transforms(bag: BagReader) -> StaticTransforms:
     transforms = StaticTransforms()
     for _, message, _ in bag.messages(lambda topic: topic.endswith("/tf_static")):
-        stamps = [stamp_from_message(entry.header.stamp) for entry in message.transforms]
-        for one, stamp_ns in zip(transforms_from_message(message), stamps, strict=True):
-            transforms.add(one.parent, one.child, one.position_m, one.orientation_xyzw, stamp_ns)
+        for one in transforms_from_message(message):
+            transforms.add(one.parent, one.child, one.position_m, one.orientation_xyzw)
     return transforms
 
 

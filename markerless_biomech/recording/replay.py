@@ -73,6 +73,8 @@ def replay(
     progress: Progress = lambda _: None,
 ) -> ReplaySummary:
     """Fit `bag` live and write `out`. `subject` may depend on the bag's keypoint set."""
+    if Path(out).resolve() == Path(bag).resolve():
+        raise InputError(f"{out} is the bag to be read; give --out another name")
     check_writable(Path(out), force)
     session = read_session(bag, keypoint_set)
     if callable(subject):
