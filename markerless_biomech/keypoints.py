@@ -138,12 +138,18 @@ def _entry(where: str, name: str, entry: Any, names: tuple[str, ...]) -> tuple[s
         return "", [0.0, 0.0, 0.0], name, 0.0
     if not isinstance(entry, dict):
         raise InputError(f"{where}: keypoint '{name}' is {entry!r}; expected a map with body and position_m, or null")
+    unknown = sorted(str(key) for key in set(entry) - {"body", "position_m", "partner", "weight"})
+    if unknown:
+        known = "body, position_m, partner and weight"
+        raise InputError(f"{where}: keypoint '{name}' has the unknown field '{unknown[0]}'; known are {known}")
     body: Any = entry.get("body")
     position: Any = entry.get("position_m")
     if body not in BODY_NAMES:
         raise InputError(f"{where}: keypoint '{name}' has body {body!r}; expected one of {', '.join(BODY_NAMES)}")
     if not _is_numbers(position, 3):
         raise InputError(f"{where}: keypoint '{name}' has position_m {position!r}; expected three finite numbers (m)")
+    if max(map(abs, position)) > 1.0:
+        raise InputError(f"{where}: keypoint '{name}' has position_m {position!r}; expected metres, at most 1")
     partner = str(entry.get("partner", name))
     if partner not in names:
         raise InputError(f"{where}: keypoint '{name}' has partner '{partner}', which is not a keypoint of this file")
