@@ -92,7 +92,7 @@ def test_constant_velocity_on_uneven_stamps_has_no_acceleration():
     qpos = np.tile(np.eye(41, dtype=np.float32)[3], (5, 1))
     qpos[:, 0] = 1.3 * np.cumsum(hop_s)
     qpos[:, 10] = 2.0 * np.cumsum(hop_s)
-    _, weight, residual = residuals.acceleration(jnp.asarray(qpos), jnp.asarray(hop_s), jnp.array([1.0, 1, 1, 0, 0]))
+    _, weight, residual, _ = residuals.acceleration(jnp.asarray(qpos), jnp.asarray(hop_s), jnp.array([1.0, 1, 1, 0, 0]))
     assert np.abs(residual[:3]).max() < 1e-3  # float32 of velocities 2 rad/s over 5 ms
     assert np.all(np.asarray(weight)[3:] == 0)
 
@@ -103,7 +103,7 @@ def test_acceleration_levels_hold_at_the_reference_rate():
     qpos = np.tile(np.eye(41, dtype=np.float32)[3], (3, 1))
     for size, expected in ((0.1, 0.1**2), (10.0, 10.0 * priors.ACCELERATION_DELTA)):
         qpos[2, 10] = size * priors.ACCELERATION_RMS[9] / priors.REFERENCE_RATE_HZ**2
-        _, weight, residual = residuals.acceleration(jnp.asarray(qpos), hop_s, jnp.array([1.0, 0, 0]))
+        _, weight, residual, _ = residuals.acceleration(jnp.asarray(qpos), hop_s, jnp.array([1.0, 0, 0]))
         assert float((weight * residual**2)[0, 9]) == pytest.approx(expected, rel=1e-3)
 
 

@@ -46,6 +46,8 @@ __all__ = [
     "integrate",
     "load_spec",
     "neutral_qpos",
+    "site_jacobian",
+    "site_positions",
     "sites",
     "sites_with_jacobian",
     "standing_height_m",
@@ -89,7 +91,7 @@ def body_parameters(subject: Subject, keypoint_set: KeypointSet) -> BodyParamete
 @jax.jit
 def sites(parameters: BodyParameters, qpos: Float[Array, "*batch 41"]) -> Float[Array, "*batch K 3"]:
     """Keypoint sites (..., K, 3) in world (m) at poses `qpos` (..., 41)."""
-    return _site_positions(parameters, forward_kinematics(parameters.body_pos, qpos))
+    return site_positions(parameters, forward_kinematics(parameters.body_pos, qpos))
 
 
 @jax.jit
@@ -98,8 +100,8 @@ def sites_with_jacobian(
 ) -> tuple[Float[Array, "*batch K 3"], Float[Array, "*batch K 3 40"]]:
     """Sites (..., K, 3) in world (m) and their derivative (..., K, 3, 40) by a step in the tangent space."""
     frames = forward_kinematics(parameters.body_pos, qpos)
-    position = _site_positions(parameters, frames)
-    return position, _site_jacobian(parameters, frames, position)
+    position = site_positions(parameters, frames)
+    return position, site_jacobian(parameters, frames, position)
 
 
 @jax.jit
@@ -125,12 +127,13 @@ def difference(start: Float[Array, "*batch 41"], end: Float[Array, "*batch 41"])
     return jnp.concatenate([end[..., :3] - start[..., :3], rotation, end[..., 7:] - start[..., 7:]], axis=-1)
 
 
-def _site_positions(parameters: BodyParameters, frames: BodyFrames) -> Float[Array, "*batch K 3"]:
+def site_positions(parameters: BodyParameters, frames: BodyFrames) -> Float[Array, "*batch K 3"]:
+    """Sites (..., K, 3) in world (m), where the bodies are known."""
     body = parameters.site_body
     return frames.position[..., body, :] + rotate(frames.quaternion[..., body, :], parameters.site_pos)
 
 
-def _site_jacobian(
+def site_jacobian(
     parameters: BodyParameters, frames: BodyFrames, position: Float[Array, "*batch K 3"]
 ) -> Float[Array, "*batch K 3 40"]:
     """(..., K, 3, 40): identity | pelvis axis x (site - pelvis) | joint axis x (site - anchor) where it is carried.

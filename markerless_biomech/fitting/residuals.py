@@ -65,15 +65,40 @@ def huber_weight(distance: jax.Array) -> jax.Array:
     return jnp.where(distance < priors.OUTLIER_GATE, weight, 0.0)
 
 
+def huber_cost(distance: jax.Array) -> jax.Array:
+    """rho(e) of `huber_weight`: e^2 / 2, then delta e - delta^2 / 2, constant beyond the gate."""
+    delta = priors.HUBER_DELTA
+    within = jnp.minimum(distance, priors.OUTLIER_GATE)
+    return jnp.where(within < delta, 0.5 * within**2, delta * within - 0.5 * delta**2)
+
+
 def geman_mcclure_weight(distance: jax.Array, scale: jax.Array | float) -> jax.Array:
     """psi(e)/e of the Geman-McClure loss with the given scale (standard deviations): (s^2 / (s^2 + e^2))^2."""
     return (scale**2 / (scale**2 + distance**2)) ** 2
+
+
+def geman_mcclure_cost(distance: jax.Array, scale: jax.Array | float) -> jax.Array:
+    """rho(e) of `geman_mcclure_weight`: s^2 e^2 / (s^2 + e^2) / 2."""
+    return 0.5 * scale**2 * distance**2 / (scale**2 + distance**2)
 
 
 def pixels_per_metre(cameras: Cameras, qpos: jax.Array) -> jax.Array:
     """(..., C) focal length over depth of the pelvis: how large a metre at the person appears."""
     pelvis_m = jnp.einsum("cj,...j->...c", cameras.rotation[:, 2], qpos[..., :3]) + cameras.translation[:, 2]
     return cameras.focal.mean(-1) / jnp.maximum(pelvis_m, 0.3)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ImageBlocks:
+    """The reprojection term with respect to the sites: all cameras folded into one quadratic a site."""
+
+    information: jax.Array
+    """(..., K, 3, 3) H = sum_c w P'P, 1/m^2"""
+    gradient: jax.Array
+    """(..., K, 3) g = sum_c w P'r, 1/m"""
+    cost: jax.Array
+    """(...)"""
 
 
 def reprojection(
@@ -90,34 +115,56 @@ def reprojection(
     qpos (..., 41), velocity (..., 40), noise_m (C,). Huber's loss, or Geman-McClure's with `robust_scale`.
     """
     sites, jacobian = sites_with_jacobian(parameters, qpos)
+    sigma_px = noise_px(cameras, qpos, noise_m)
+    blocks, summary = image_blocks(cameras, sites, jacobian, velocity, observations, sigma_px, robust_scale)
+    return folded(blocks, jacobian), summary
+
+
+def noise_px(cameras: Cameras, qpos: jax.Array, noise_m: jax.Array) -> jax.Array:
+    """(..., C) standard deviation of each camera's points."""
+    return jnp.maximum(noise_m * pixels_per_metre(cameras, qpos), 0.3)
+
+
+def image_blocks(
+    cameras: Cameras,
+    sites: jax.Array,
+    jacobian: jax.Array,
+    velocity: jax.Array,
+    observations: Observations,
+    sigma_px: jax.Array,
+    robust_scale: jax.Array | float | None = None,
+) -> tuple[ImageBlocks, ReprojectionSummary]:
+    """`reprojection` for sites (..., K, 3), their Jacobian (..., K, 3, 40) and sigma_px (..., C), before folding."""
     image_px, valid, d_image = project_with_jacobian(cameras, sites)
     site_velocity = jnp.einsum("...kiq,...q->...ki", jacobian, velocity)
     moved = jnp.einsum("...ckai,...ki->...cka", d_image, site_velocity) * observations.delay_s[..., None, None]
     residual = image_px + moved - observations.image_px
-    sigma_px = jnp.maximum(noise_m * pixels_per_metre(cameras, qpos), 0.3)[..., None]
     distance = jnp.sqrt(jnp.sum(residual**2, -1) + 1e-12)
     seen = jnp.where(valid, observations.weight, 0.0)
-    standard = distance * jnp.sqrt(seen) / sigma_px
-    robust = huber_weight(standard) if robust_scale is None else geman_mcclure_weight(standard, robust_scale)
-    weight = seen * robust / sigma_px**2
-    quadratic = _folded(d_image, residual, weight, jacobian)
-    quadratic = Quadratic(quadratic.information, quadratic.gradient, 0.5 * jnp.sum(weight * distance**2, (-1, -2)))
+    standard = distance * jnp.sqrt(seen) / sigma_px[..., None]
+    if robust_scale is None:
+        robust, loss = huber_weight(standard), huber_cost(standard)
+    else:
+        robust, loss = geman_mcclure_weight(standard, robust_scale), geman_mcclure_cost(standard, robust_scale)
+    weight = seen * robust / sigma_px[..., None] ** 2
+    weighted = d_image * weight[..., None, None]
+    blocks = ImageBlocks(
+        information=jnp.einsum("...ckai,...ckaj->...kij", weighted, d_image),
+        gradient=jnp.einsum("...ckai,...cka->...ki", weighted, residual),
+        cost=jnp.sum(jnp.where(seen > 0, loss, 0.0), (-1, -2)),
+    )
     near = (seen > 0) & (standard < priors.OUTLIER_GATE)
     clipped = jnp.minimum(standard, priors.HUBER_DELTA) ** 2
-    summary = ReprojectionSummary(distance, (weight > 0), jnp.sum(near * clipped, -1), 2.0 * jnp.sum(near, -1))
-    return quadratic, summary
+    return blocks, ReprojectionSummary(distance, (weight > 0), jnp.sum(near * clipped, -1), 2.0 * jnp.sum(near, -1))
 
 
-def _folded(d_image: jax.Array, residual: jax.Array, weight: jax.Array, jacobian: jax.Array) -> Quadratic:
-    """Fold cameras into 3x3 blocks per site, H = sum w P'P and g = sum w P'r, then sites into the 40 coordinates."""
-    weighted = d_image * weight[..., None, None]
-    site_information = jnp.einsum("...ckai,...ckaj->...kij", weighted, d_image)
-    site_gradient = jnp.einsum("...ckai,...cka->...ki", weighted, residual)
+def folded(blocks: ImageBlocks, jacobian: jax.Array) -> Quadratic:
+    """Sites into the 40 coordinates, by their Jacobian (..., K, 3, 40)."""
     rows = jacobian.reshape(*jacobian.shape[:-3], -1, jacobian.shape[-1])
-    folded = jnp.einsum("...kij,...kjq->...kiq", site_information, jacobian).reshape(rows.shape)
-    information = jnp.einsum("...rq,...rp->...qp", rows, folded)
-    gradient = jnp.einsum("...rq,...r->...q", rows, site_gradient.reshape(rows.shape[:-1]))
-    return Quadratic(information, gradient, jnp.zeros(information.shape[:-2]))
+    through = jnp.einsum("...kij,...kjq->...kiq", blocks.information, jacobian).reshape(rows.shape)
+    information = jnp.einsum("...rq,...rp->...qp", rows, through)
+    gradient = jnp.einsum("...rq,...r->...q", rows, blocks.gradient.reshape(rows.shape[:-1]))
+    return Quadratic(information, gradient, blocks.cost)
 
 
 def joint_limits(qpos: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -144,11 +191,13 @@ def _diagonal(residual: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Ar
 _ACCELERATION_DENSITY = np.square(priors.ACCELERATION_RMS) / priors.REFERENCE_RATE_HZ
 
 
-def acceleration(qpos: jax.Array, hop_s: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def acceleration(
+    qpos: jax.Array, hop_s: jax.Array, weight: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """White-noise acceleration with bursts: second divided differences of frames t, t+1, t+2, variance density / dt.
 
     qpos (T, 41), hop_s (T,) time since the frame before, weight (T,) 1 where the three frames exist. Huber's loss.
-    Returns coefficients (T, 3) of the three frames, information (T, 40) and residual (T, 40) m/s^2, rad/s^2.
+    Returns coefficients (T, 3) of the three frames, information (T, 40), residual (T, 40) m/s^2, rad/s^2, cost (T,).
     """
     hop_1, hop_2 = jnp.roll(hop_s, -1), jnp.roll(hop_s, -2)
     mean_s = 0.5 * (hop_1 + hop_2)
@@ -157,7 +206,9 @@ def acceleration(qpos: jax.Array, hop_s: jax.Array, weight: jax.Array) -> tuple[
     residual = (jnp.roll(step, -1, 0) / hop_2[:, None] - step / hop_1[:, None]) / mean_s[:, None]
     information = weight[:, None] * mean_s[:, None] / _ACCELERATION_DENSITY
     standard = jnp.sqrt(information * residual**2 + 1e-12)
-    return coefficients, information * jnp.minimum(1.0, priors.ACCELERATION_DELTA / standard), residual
+    delta = priors.ACCELERATION_DELTA
+    cost = jnp.where(standard < delta, 0.5 * standard**2, delta * standard - 0.5 * delta**2)
+    return coefficients, information * jnp.minimum(1.0, delta / standard), residual, jnp.sum(cost, -1)
 
 
 def velocity(qpos: jax.Array, hop_s: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -23,7 +23,7 @@ class Gaussian:
     information: jax.Array
     """(80, 80)"""
     gradient: jax.Array
-    """(80,)"""
+    """(80,), or (80, N): further columns couple the frames with unknowns outside of the trajectory."""
 
 
 @jax.tree_util.register_dataclass
@@ -34,17 +34,18 @@ class Band:
     information: jax.Array
     """(T, 40, 40) of each frame alone."""
     gradient: jax.Array
-    """(T, 40)"""
+    """(T, 40), or (T, 40, N)"""
     coupling: jax.Array
     """(T, 3, 3, 40) diagonals of the 40x40 blocks between the three frames."""
     coupling_gradient: jax.Array
-    """(T, 3, 40)"""
+    """(T, 3, 40), or (T, 3, 40, N)"""
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Factor:
-    """One eliminated frame: lower (40, 40) of its own block; ahead (40, 80) and offset (40,) = lower^-1 of the rest."""
+    """One eliminated frame: lower (40, 40) of its own block; ahead (40, 80) and offset (40,) or (40, N) = lower^-1 of
+    the rest."""
 
     lower: jax.Array
     ahead: jax.Array
@@ -56,12 +57,12 @@ def eliminate(prior: Gaussian, band_at_t: Band) -> tuple[Gaussian, Factor]:
     blocks = jax.vmap(jax.vmap(jnp.diag))(band_at_t.coupling)
     old, cross, new = prior.information[:Q, :Q], prior.information[:Q, Q:], prior.information[Q:, Q:]
     own = old + band_at_t.information + blocks[0, 0]
-    own = own + jnp.diag(1e-6 * jnp.diag(own))  # float32: keeps what nobody sees positive
+    own = own + jnp.diag(8.0 * jnp.finfo(own.dtype).eps * jnp.diag(own))  # keeps what nobody sees positive
     gradient = prior.gradient[:Q] + band_at_t.gradient + band_at_t.coupling_gradient[0]
-    right = jnp.concatenate([cross + blocks[0, 1], blocks[0, 2], gradient[:, None]], 1)
+    right = jnp.concatenate([cross + blocks[0, 1], blocks[0, 2], gradient.reshape(Q, -1)], 1)
     lower = jnp.linalg.cholesky(own)
     solved = solve_triangular(lower, right, lower=True)
-    ahead, offset = solved[:, : 2 * Q], solved[:, 2 * Q]
+    ahead, offset = solved[:, : 2 * Q], solved[:, 2 * Q :].reshape(gradient.shape)
     rest = jnp.block([[new + blocks[1, 1], blocks[1, 2]], [blocks[2, 1], blocks[2, 2]]]) - ahead.T @ ahead
     rest_gradient = jnp.concatenate(
         [prior.gradient[Q:] + band_at_t.coupling_gradient[1], band_at_t.coupling_gradient[2]]
@@ -76,12 +77,18 @@ def factorise(prior: Gaussian, band: Band) -> Factor:
 
 def solve(factor: Factor) -> jax.Array:
     """(T, 40) the step that minimises the quadratic, by back-substitution."""
+    return substitute_back(jnp.zeros(2 * Q), factor)[1]
+
+
+def substitute_back(following: jax.Array, factor: Factor) -> tuple[jax.Array, jax.Array]:
+    """Steps (T, 40) or (T, 40, N) before the two frames whose steps are `following` (80,) or (80, N); those of the
+    first two frames come first, to go on with the frames before."""
 
     def back(following: jax.Array, at_t: Factor) -> tuple[jax.Array, jax.Array]:
         step = -solve_triangular(at_t.lower.T, at_t.offset + at_t.ahead @ following, lower=False)
         return jnp.concatenate([step, following[:Q]]), step
 
-    return jax.lax.scan(back, jnp.zeros(2 * Q), factor, reverse=True)[1]
+    return jax.lax.scan(back, following, factor, reverse=True)
 
 
 def newest_covariance(factor: Factor) -> jax.Array:
@@ -91,7 +98,13 @@ def newest_covariance(factor: Factor) -> jax.Array:
 
 
 def covariances(factor: Factor) -> jax.Array:
-    """(T, 40, 40) marginal covariance of every frame (the selected inverse, newest to oldest)."""
+    """(T, 40, 40) marginal covariance of every frame."""
+    return covariances_before(jnp.zeros((2 * Q, 2 * Q)), factor)[1]
+
+
+def covariances_before(joint: jax.Array, factor: Factor) -> tuple[jax.Array, jax.Array]:
+    """Marginal covariances (T, 40, 40) of frames before two whose `joint` covariance (80, 80) is known (the selected
+    inverse, newest to oldest); the joint covariance of the first two comes first."""
 
     def back(joint: jax.Array, at_t: Factor) -> tuple[jax.Array, jax.Array]:
         inverse = solve_triangular(at_t.lower, jnp.eye(Q), lower=True)
@@ -101,4 +114,4 @@ def covariances(factor: Factor) -> jax.Array:
         following = cross[:, :Q]
         return jnp.block([[own, following], [following.T, joint[:Q, :Q]]]), own
 
-    return jax.lax.scan(back, jnp.zeros((2 * Q, 2 * Q)), factor, reverse=True)[1]
+    return jax.lax.scan(back, joint, factor, reverse=True)

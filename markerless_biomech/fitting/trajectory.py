@@ -126,22 +126,24 @@ def band(window: Window, limited: float = 1.0) -> Band:
     information = window.information + jax.vmap(jnp.diag)(own)
     gradient = window.gradient + jnp.einsum("tij,tj->ti", window.information, moved)
     gradient = gradient + (limited * limit_gradient + posture_gradient) * window.valid[:, None]
-    coupling, coupling_gradient = _couplings(window)
+    coupling, coupling_gradient, _ = couplings(window.qpos, window.hop_s, window.valid)
     return Band(information, gradient, coupling, coupling_gradient)
 
 
-def _couplings(window: Window) -> tuple[jax.Array, jax.Array]:
-    """Acceleration of each triple and velocity of each pair: blocks (T, 3, 3, 40) and gradients (T, 3, 40)."""
-    frames = window.valid.shape[0]
-    pair = window.valid * jnp.roll(window.valid, -1) * (jnp.arange(frames) < frames - 1)
-    triple = pair * jnp.roll(window.valid, -2) * (jnp.arange(frames) < frames - 2)
-    coefficients, weight, residual = acceleration(window.qpos, window.hop_s, triple)
+def couplings(qpos: jax.Array, hop_s: jax.Array, valid: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Acceleration of each triple and velocity of each pair of T frames: blocks (T, 3, 3, 40), gradients (T, 3, 40) and
+    cost (T,). qpos (T, 41), hop_s (T,) since the frame before, valid (T,)."""
+    frames = valid.shape[0]
+    pair = valid * jnp.roll(valid, -1) * (jnp.arange(frames) < frames - 1)
+    triple = pair * jnp.roll(valid, -2) * (jnp.arange(frames) < frames - 2)
+    coefficients, weight, residual, cost = acceleration(qpos, hop_s, triple)
     blocks = coefficients[:, :, None, None] * coefficients[:, None, :, None] * weight[:, None, None, :]
     gradient = coefficients[:, :, None] * (weight * residual)[:, None, :]
-    slow, step = velocity(window.qpos, window.hop_s, pair)
+    slow, step = velocity(qpos, hop_s, pair)
     signs = jnp.array([-1.0, 1.0, 0.0])
     blocks = blocks + (signs[:, None] * signs[None, :])[None, :, :, None] * slow[:, None, None, :]
-    return blocks, gradient + signs[None, :, None] * (slow * step)[:, None, :]
+    cost = cost + 0.5 * jnp.sum(slow * step**2, -1)
+    return blocks, gradient + signs[None, :, None] * (slow * step)[:, None, :], cost
 
 
 def prior_here(window: Window) -> Gaussian:
@@ -228,10 +230,10 @@ def advance(
 
 def _costs(window: Window, newest_reprojection: jax.Array) -> dict[str, jax.Array]:
     """Each term's value: reprojection of the newest frame, the others over the window."""
-    _, weight, residual = acceleration(window.qpos, window.hop_s, window.valid.at[-2:].set(0.0))
+    *_, acceleration_cost = acceleration(window.qpos, window.hop_s, window.valid.at[-2:].set(0.0))
     return {
         "reprojection": newest_reprojection,
-        "acceleration": 0.5 * jnp.sum(weight * residual**2),
+        "acceleration": jnp.sum(acceleration_cost),
         "joint_limits": jnp.sum(joint_limits(window.qpos)[2]),
         "posture": jnp.sum(posture(window.qpos, window.hop_s)[2]),
     }
