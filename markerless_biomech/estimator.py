@@ -117,6 +117,8 @@ class MotionEstimator:
         self._unseen_s = 0.0
         self._bad_s = 0.0
         self._unsettled: deque[_Frame] = deque()
+        self._sightings: deque[tuple[Sighting, float]] = deque(maxlen=settings.window_frames)
+        """What the window's frames have seen, each with its hop (s)."""
         self._owed: tuple[BodyEstimate, ...] = ()
         self.lost_is_said = True
         """False from the first estimate of a track until one that says LOST."""
@@ -144,6 +146,35 @@ class MotionEstimator:
     def set_subject(self, subject: Subject) -> None:
         """Use another subject from the next frame set on; nothing compiles."""
         self.reset()
+        self._take_subject(subject)
+
+    def exchange_subject(self, subject: Subject) -> None:
+        """Use another body from the next frame set on while the track goes on; nothing compiles.
+
+        What the window remembers was fitted with the old body, so that all it has seen is fitted again. A track that
+        coasts with no view left in its window has nothing to fit: it goes on as it is.
+        """
+        memory = tuple(self._sightings)
+        while memory and not memory[0][0].seen.any():
+            memory = memory[1:]
+        if 0 < len(memory) < len(self._unsettled):
+            self._owed = self.finish()
+        self._take_subject(subject)
+        if memory:
+            self._fit_again(memory)
+
+    def _fit_again(self, memory: tuple[tuple[Sighting, float], ...]) -> None:
+        """Build the window anew from what its newest frames have seen, starting at the pose that it had there."""
+        assert self._programs is not None and self._window is not None
+        start_qpos, noise_m = np.asarray(self._window.qpos)[-len(memory)], np.asarray(self._window.noise_m)
+        self._window = self._programs.start(start_qpos, noise_m)
+        self._sightings.clear()
+        fits = [self._fit(sighting, hop_s) for sighting, hop_s in memory]
+        if not np.isfinite(np.asarray(fits[-1].qpos)).all():
+            self._unsettled.clear()
+            self.reset()
+
+    def _take_subject(self, subject: Subject) -> None:
         self.subject = subject
         self._parameters = self._put(body_parameters(subject, self.keypoint_set))
 
@@ -152,6 +183,7 @@ class MotionEstimator:
         self._owed = self.finish()
         self.tracking = Tracking.LOST
         self._window, self._factor = None, None
+        self._sightings.clear()
         self._unseen_s = self._bad_s = 0.0
 
     reacquire = reset
@@ -219,6 +251,7 @@ class MotionEstimator:
     def _fit(self, sighting: Sighting, hop_s: float) -> LiveFit:
         """Move the window by one frame."""
         assert self._programs is not None
+        self._sightings.append((sighting, hop_s))
         observed = Observations(sighting.image_px, sighting.weight, sighting.delay_s)
         self._window, self._factor, fit = self._programs.advance(
             self._window, self._parameters, self._cameras, observed, np.float32(hop_s)
