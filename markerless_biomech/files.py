@@ -15,9 +15,16 @@ def refuse_existing(path: Path, force: bool) -> None:
         raise InputError(f"{path} exists already; choose another name, or give --force to replace it")
 
 
+def refuse_folder(path: Path) -> None:
+    """Raise InputError when a folder is where a file is wanted."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give the name of a file")
+
+
 def write_text(path: str | Path, text: str, force: bool = False) -> None:
     """Write a text file atomically. Raises InputError when it exists and `force` is not set, or cannot be written."""
     path = Path(path)
+    refuse_folder(path)
     refuse_existing(path, force)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -135,6 +135,15 @@ def test_a_folder_that_is_no_bag_is_named(tmp_path):
         read_session(tmp_path / "nothing")
 
 
+def test_a_bag_without_its_metadata_and_a_bags_file_say_what_to_do(bag):
+    (mcap,) = bag.glob("*.mcap")
+    with pytest.raises(InputError, match="not a bag but a bag's file; give its folder"):
+        read_session(mcap)
+    (bag / "metadata.yaml").unlink()
+    with pytest.raises(InputError, match="ros2 bag reindex"):
+        read_session(bag)
+
+
 @pytest.mark.parametrize("keep", [0, 100, 1000, 0.5, 0.99])
 def test_a_truncated_bag_says_so_in_one_sentence(bag, keep):
     (mcap,) = bag.glob("*.mcap")

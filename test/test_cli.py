@@ -173,7 +173,11 @@ def test_nothing_is_overwritten_without_force(walk, result, tmp_path):
     ],
 )
 def test_wrong_usage_exits_with_2(arguments):
-    assert run(*arguments).exit_code == 2
+    failed = run(*arguments)
+    assert failed.exit_code == 2 and failed.stdout == ""
+    failed = run(*arguments, "--json")
+    assert failed.exit_code == 2
+    assert json.loads(failed.stdout.splitlines()[-1])["error"] in failed.stderr.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,18 @@ from made_results import START_NS, made_session, ring_of_cameras, write_made_bag
 
 from markerless_biomech.errors import InputError
 from markerless_biomech.recording import metrics
-from markerless_biomech.recording.evaluation import evaluate, evaluate_bag, matched, segment_errors_mm
+from markerless_biomech.recording.evaluation import evaluate, evaluate_bag
 from markerless_biomech.recording.oracle import BodyOracle, project_px
-from markerless_biomech.recording.result_bag import ResultBag
-from markerless_biomech.results import Tracking
+from markerless_biomech.recording.result_bag import ResultBag, matched
+from markerless_biomech.recording.result_messages import FitRecord
+from markerless_biomech.recording.segments import (
+    SEGMENTS,
+    segment_errors_mm,
+    segment_lengths_m,
+    segment_slopes_m,
+    segment_std_m,
+)
+from markerless_biomech.results import FitReport, Tracking
 
 KEYS = {
     "frames", "frames_lost", "result", "reprojection_px", "reprojection_all_px", "gc", "pose_noise_deg", "truth",
@@ -248,13 +256,50 @@ def test_a_bad_reference_is_refused_in_words(session: ResultBag, tmp_path: Path,
         evaluate_bag(session, reference=path)
 
 
-def test_an_unknown_result_and_a_bag_that_was_never_tracked_are_refused(session: ResultBag) -> None:
-    with pytest.raises(InputError, match="settled or live"):
+def test_an_unknown_result_and_one_that_is_not_there_are_refused(session: ResultBag) -> None:
+    with pytest.raises(InputError, match="refit, settled, live"):
         evaluate_bag(session, "smoothed")
-    with pytest.raises(InputError, match="no settled result"):
-        evaluate_bag(dataclasses.replace(session, settled=None))
-    with pytest.raises(InputError, match="never tracked"):
+    with pytest.raises(InputError, match="no refit result; run 'markerless-biomech refit'"):
+        evaluate_bag(session, "refit")
+    unfitted = dataclasses.replace(session, settled=None, live=None, records=())
+    with pytest.raises(InputError, match="no live result; run 'markerless-biomech replay'"):
+        evaluate_bag(unfitted)
+    with pytest.raises(InputError, match="give --skip-s less than the 1.48 s"):
         evaluate_bag(session, skip_s=100.0)
+
+
+def test_without_a_name_the_best_result_counts(session: ResultBag) -> None:
+    assert session.live is not None
+    refitted = dataclasses.replace(session, refit=session.truth)
+    assert evaluate_bag(refitted)["result"] == "refit"
+    assert evaluate_bag(refitted)["truth"]["joint_rmse_deg"]["mean"] == 0.0
+    assert evaluate_bag(session)["result"] == "settled"
+    assert evaluate_bag(dataclasses.replace(session, settled=None))["result"] == "live"
+    lost = dataclasses.replace(session.live, tracking=np.full(90, int(Tracking.LOST)))
+    assert evaluate_bag(dataclasses.replace(session, refit=lost))["result"] == "settled"
+
+
+def test_a_bag_in_which_nobody_was_ever_tracked_says_so_and_why(session: ResultBag) -> None:
+    assert session.live is not None
+    report = FitReport(stamp_ns=0, result="fewer than 2 usable views")
+    never = dataclasses.replace(session, live=None, settled=None, records=(FitRecord(report),))
+    lost = dataclasses.replace(session.live, tracking=np.full(90, int(Tracking.LOST)))
+    for bag in (never, dataclasses.replace(never, live=lost)):
+        with pytest.raises(InputError, match="was never tracked .most often: fewer than 2 usable views.; check"):
+            evaluate_bag(bag)
+
+
+def test_a_segments_interval_follows_from_its_scales(session: ResultBag) -> None:
+    """Lengths are linear in the scales, but for widths of several axes: slopes are exact to the step's rounding."""
+    scales = session.subject.scales
+    step = np.linspace(-0.01, 0.01, 10)
+    before, after = (np.array(list(segment_lengths_m(s).values())) for s in (scales, scales + step))
+    np.testing.assert_allclose(after - before, segment_slopes_m(scales) @ step, atol=2e-5)
+    covariance = np.zeros((10, 10))
+    covariance[2, 2] = 0.05**2  # thigh_r; the knee is 0.414 m below the hip in the base model
+    std_m = segment_std_m(scales, covariance)
+    assert std_m["thigh_r"] == pytest.approx(0.05 * 0.414, rel=0.02)
+    assert [name for name in SEGMENTS if std_m[name] > 1e-9] == ["thigh_r"]
 
 
 def test_keypoints_that_the_set_does_not_use_count_nowhere(tmp_path: Path) -> None:

@@ -132,8 +132,14 @@ def test_a_faulty_npz_is_named_by_file_and_key(tmp_path, changes, words):
 
 def test_a_file_that_is_no_npz_says_so(tmp_path):
     (tmp_path / "notes.npz").write_text("hello")
-    with pytest.raises(InputError, match="not a session npz"):
+    with pytest.raises(InputError, match="not a session npz; import reads that .*keypoints, names.* or a folder"):
         import_recording(tmp_path / "notes.npz", tmp_path / "bag")
+
+
+def test_a_bag_need_not_be_imported(tmp_path):
+    import_recording(saved(tmp_path), tmp_path / "bag")
+    with pytest.raises(InputError, match="a bag already"):
+        import_recording(tmp_path / "bag", tmp_path / "again")
 
 
 def test_the_wrong_keypoint_set_names_what_is_missing(tmp_path):

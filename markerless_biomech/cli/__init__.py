@@ -10,10 +10,11 @@ import click
 from .. import __version__
 from .live import benchmark, demo
 from .machine import doctor, warmup
+from .running import Commands
 from .sessions import evaluate, export, import_, replay, report, simulate
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__)
 def main() -> None:
     """Markerless motion capture: 2-D keypoints of several cameras in, joint angles of a biomechanical model out.

@@ -8,9 +8,9 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
@@ -47,6 +47,26 @@ def command(name: str) -> Callable[[Callable[..., Answer]], click.Command]:
         return click.command(name)(json_option(run))
 
     return decorate
+
+
+class Commands(click.Group):
+    """The group of all commands; wrong usage is answered in JSON too where that was asked for."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """As click's own."""
+        if not standalone_mode:
+            return super().main(args, *rest, standalone_mode=False, **extra)
+        try:
+            code = super().main(args, *rest, standalone_mode=False, **extra)
+        except click.Abort:
+            _fail("stopped by the keyboard", as_json=False)
+        except click.ClickException as error:
+            error.show()
+            if "--json" in (sys.argv[1:] if args is None else args):
+                print(json.dumps({"error": error.format_message()}))
+            sys.exit(error.exit_code)
+        else:
+            sys.exit(code if isinstance(code, int) else 0)
 
 
 def _sentence(error: Exception) -> str:
@@ -115,19 +135,26 @@ def _word(value: Any) -> str:
     return ", ".join(map(_word, value)) if isinstance(value, list) else str(value)
 
 
+class ShowProgress(Protocol):
+    """To be told the share that is done (0 to 1) and, where there is something to say, how it goes."""
+
+    def __call__(self, share: float, words: str = "") -> None: ...
+
+
 @contextlib.contextmanager
-def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
-    """A function to be told the share that is done; draws a bar on standard error where that is a terminal."""
+def progress_bar(description: str) -> Iterator[ShowProgress]:
+    """Draws a bar, with words beside it, on standard error where that is a terminal."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda share, words="": None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    said = TextColumn("{task.fields[words]}", markup=False)
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), said
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(description, total=1.0)
-        yield lambda share: progress.update(task, completed=share)
+        task = progress.add_task(description, total=1.0, words="")
+        yield lambda share, words="": progress.update(task, completed=share, words=words)
 
 
 def say(text: str) -> None:

@@ -28,6 +28,10 @@ OF_THE_NODE = (
 OF_THE_NODE += ("camera_refinement", "calibration_s")
 """Settings of the estimator that a replay takes from its bag, or that mean nothing to it."""
 
+RESULTS = ("refit", "settled", "live")
+WHICH = "Which result: fitted offline, live and smoothed lag_s later, or live."
+BEST = "Without, the first of these that the bag holds."
+
 
 @command("simulate")
 @click.option("--out", type=PATH, required=True, help="Folder of the bag to write.")
@@ -119,6 +123,8 @@ def replay(
         summary = run(bag, _subject(subject, height_m), out, settings, force, own_set, progress)
     for sentence, count in summary.refused.items():
         say(f"refused {count} messages: {sentence}")
+    if not summary.tracked:
+        say(f"the subject was never tracked in {bag}; 'markerless-biomech evaluate {out}' says why")
     return {"out": out, **vars(summary), "refused": sum(summary.refused.values())}
 
 
@@ -138,10 +144,10 @@ def _subject(path: Path | None, height_m: float | None) -> Any:
 
 @command("evaluate")
 @click.argument("bag", type=PATH)
-@click.option("--result", type=click.Choice(("settled", "live")), default="settled", show_default=True)
+@click.option("--result", type=click.Choice(RESULTS), help=f"{WHICH} {BEST}")
 @click.option("--skip-s", type=click.FloatRange(0), default=0.0, help="Leave out so much of the start. [s]")
 @click.option("--reference", type=PATH, help="joints.csv of another program to compare with.")
-def evaluate(bag: Path, result: str, skip_s: float, reference: Path | None) -> Answer:
+def evaluate(bag: Path, result: str | None, skip_s: float, reference: Path | None) -> Answer:
     """Judge the results in BAG: against the images, against the truth where the bag holds it.
 
     \b
@@ -175,9 +181,9 @@ def report(bag: Path, out: Path, force: bool) -> Answer:
 @click.argument("bag", type=PATH)
 @click.option("--format", "kind", type=click.Choice(("csv",)), default="csv", show_default=True)
 @click.option("--out", type=PATH, required=True, help="File to write, such as joints.csv.")
-@click.option("--result", type=click.Choice(("settled", "live", "truth")), default="settled", show_default=True)
+@click.option("--result", type=click.Choice((*RESULTS, "truth")), help=f"{WHICH} {BEST}")
 @force_option
-def export(bag: Path, kind: str, out: Path, result: str, force: bool) -> Answer:
+def export(bag: Path, kind: str, out: Path, result: str | None, force: bool) -> Answer:
     """Write the joint angles in BAG as a table (degrees, metres).
 
     \b
@@ -186,4 +192,5 @@ def export(bag: Path, kind: str, out: Path, result: str, force: bool) -> Answer:
     """
     from ..recording.exports import export_joints
 
-    return {"out": out, "format": kind, "rows": export_joints(bag, out, result, force)}
+    name, rows = export_joints(bag, out, result, force)
+    return {"out": out, "format": kind, "result": name, "rows": rows}

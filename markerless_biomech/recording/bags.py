@@ -37,6 +37,7 @@ MESSAGE_TYPES = {
     "joint_states": "sensor_msgs/msg/JointState",
     "body_state": f"{PACKAGE}/msg/BodyState",
     "body_state_settled": f"{PACKAGE}/msg/BodyState",
+    "body_state_refit": f"{PACKAGE}/msg/BodyState",
     "fitted_cameras": f"{PACKAGE}/msg/FittedCameras",
     "step_events": f"{PACKAGE}/msg/StepEvent",
     "gait_parameters": f"{PACKAGE}/msg/GaitParameters",
@@ -269,7 +270,7 @@ def open_bag(path: str | Path) -> Iterator[BagReader]:
     if not path.exists():
         raise InputError(f"{path}: no such bag; expected a folder with metadata.yaml and a .mcap file")
     if not (path / "metadata.yaml").is_file():
-        raise InputError(f"{path}: not a bag; expected a folder with metadata.yaml and a .mcap file")
+        raise InputError(_not_a_bag(path))
     try:
         with AnyReader([path], default_typestore=typestore()) as reader:
             bag = BagReader(path, reader)
@@ -280,6 +281,15 @@ def open_bag(path: str | Path) -> Iterator[BagReader]:
     except (AnyReaderError, ReaderError, SerdeError, EOFError, struct.error, AssertionError, OSError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: damaged or incomplete bag ({what}); record or import it again") from error
+
+
+def _not_a_bag(path: Path) -> str:
+    """The sentence that says so, and what to do."""
+    if path.suffix == ".mcap" and (path.parent / "metadata.yaml").is_file():
+        return f"{path}: not a bag but a bag's file; give its folder, {path.parent}"
+    if path.is_dir() and any(path.glob("*.mcap")):
+        return f"{path}: metadata.yaml is missing, its recording was not ended; 'ros2 bag reindex {path}' writes one"
+    return f"{path}: not a bag; expected a folder with metadata.yaml and a .mcap file"
 
 
 def read_bag(path: str | Path, wanted: Collection[str] | None = None) -> Iterator[tuple[str, Any, int]]:

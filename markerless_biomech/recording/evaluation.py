@@ -16,36 +16,24 @@ from typing import Any
 import numpy as np
 
 from ..body.names import JOINT_NAMES
-from ..body.subject import Subject
 from ..cameras.rig import Camera
 from ..errors import InputError
-from ..keypoints import KeypointFrame
 from ..results import Tracking
 from . import metrics
-from .oracle import BodyOracle, body_positions_m, project_px
+from .oracle import BodyOracle
 from .reference import compare_with_reference
-from .result_bag import BodyTrack, ResultBag, read_result_bag
+from .reprojection import CameraResiduals, reprojection_residuals
+from .result_bag import BodyTrack, ResultBag, matched, read_result_bag
+from .segments import segment_errors_mm
 
 CONFIDENT = 0.5
 """Points of at least this confidence count in reprojection_px and gc."""
 
-SEGMENTS = {
-    **{f"thigh_{s}": ("tibia_" + s,) for s in "rl"},
-    **{f"shank_{s}": ("talus_" + s,) for s in "rl"},
-    **{f"foot_{s}": ("toes_" + s,) for s in "rl"},
-    "trunk": ("head",),
-    **{f"upper_arm_{s}": ("ulna_" + s,) for s in "rl"},
-    **{f"forearm_{s}": ("hand_" + s,) for s in "rl"},
-    "pelvis_width": ("femur_r", "femur_l"),
-    "shoulder_width": ("humerus_r", "humerus_l"),
-}
-"""Length of one body's origin from its parent's, or distance between two bodies with one parent."""
-
 
 def evaluate(
-    bag: str | Path, result: str = "settled", skip_s: float = 0.0, reference: str | Path | None = None
+    bag: str | Path, result: str | None = None, skip_s: float = 0.0, reference: str | Path | None = None
 ) -> dict[str, Any]:
-    """All keys of the command `evaluate` for the 'settled' or the 'live' result in `bag`.
+    """All keys of the command `evaluate` for one result in `bag`; without a name the best: refit, settled, live.
 
     `reference`: a joints.csv of another program; its comparison comes under the key 'reference'.
     """
@@ -53,17 +41,18 @@ def evaluate(
 
 
 def evaluate_bag(
-    session: ResultBag, result: str = "settled", skip_s: float = 0.0, reference: str | Path | None = None
+    session: ResultBag, result: str | None = None, skip_s: float = 0.0, reference: str | Path | None = None
 ) -> dict[str, Any]:
     """The same for a bag in memory."""
+    result = result or session.best_result()
     track = session.track(result)
     frame_sets_ns = session.frame_sets_ns()
     start_ns = frame_sets_ns[0] + round(skip_s * 1e9)
-    track = track.where((track.stamps_ns >= start_ns) & (track.tracking != Tracking.LOST))
+    track = track.where((track.stamps_ns >= start_ns) & track.held())
     if not len(track):
         raise InputError(
-            f"{session.path}: no {result} result {skip_s:g} s after the start or later; "
-            "the subject was never tracked, or skip_s is too long"
+            f"{session.path}: no {result} result {skip_s:g} s after the start or later; give --skip-s less than the "
+            f"{(session.track(result).stamps_ns[-1] - frame_sets_ns[0]) / 1e9:.2f} s that the result lasts"
         )
     expected_ns = _expected(session, result, frame_sets_ns[frame_sets_ns >= start_ns])
     answer = {
@@ -81,12 +70,12 @@ def judge(session: ResultBag, track: BodyTrack) -> dict[str, Any]:
     """Everything that is measured on the counted results."""
     oracle = BodyOracle(session.subject, session.keypoint_set)
     sites_m = oracle.sites_m(track.qpos)
-    errors = reprojection_errors(session, session.fitted_or_nominal_rig(), track.stamps_ns, sites_m)
+    residuals = reprojection_residuals(session, session.fitted_or_nominal_rig(), track.stamps_ns, sites_m)
     consecutive = np.diff(track.stamps_ns) < 3 * session.half_frame_ns
     true_stamps_ns = session.truth.stamps_ns if session.truth else np.zeros(0, np.int64)
     pairs = matched(track.stamps_ns, true_stamps_ns, session.half_frame_ns)
     return {
-        **_reprojection(errors),
+        **_reprojection(residuals),
         "pose_noise_deg": metrics.pose_noise_deg(track.qpos[:, 7:], consecutive),
         "truth": _against_truth(session, track, sites_m, *pairs) if len(pairs[0]) else None,
         **_intervals(session, track, sites_m, *pairs),
@@ -107,74 +96,13 @@ def _lost(expected_ns: np.ndarray, track: BodyTrack, half_frame_ns: int) -> int:
     return len(expected_ns) - len(matched(expected_ns, tracked.stamps_ns, half_frame_ns)[0])
 
 
-def matched(stamps_ns: np.ndarray, other_ns: np.ndarray, within_ns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (i, j) with other_ns[j] nearest to stamps_ns[i] and at most `within_ns` away; both sorted by time."""
-    if not len(other_ns) or not len(stamps_ns):
-        return np.zeros(0, int), np.zeros(0, int)
-    after = np.clip(np.searchsorted(other_ns, stamps_ns), 1, max(len(other_ns) - 1, 1))
-    before = after - 1
-    after = np.minimum(after, len(other_ns) - 1)
-    nearest = np.where(np.abs(other_ns[after] - stamps_ns) < np.abs(other_ns[before] - stamps_ns), after, before)
-    close = np.abs(other_ns[nearest] - stamps_ns) <= within_ns
-    return np.flatnonzero(close), nearest[close]
-
-
 # --- in the images ---------------------------------------------------------------------------------------------------
 
 
-def reprojection_errors(
-    session: ResultBag, rig: dict[str, Camera], stamps_ns: np.ndarray, sites_m: np.ndarray
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """By camera: (N, K) distance in px from each keypoint to its site (NaN: none), and (N, K) confidence.
-
-    N: the camera's messages that have a result. With several people in view, the one nearest to the result counts.
-    Sites are moved by their velocity to the camera's own stamp.
-    """
-    velocity = _velocity_m_s(stamps_ns, sites_m)
-    errors = {}
-    for name, frames in session.keypoints.items():
-        frame_stamps = np.array([frame.stamp_ns for frame in frames], dtype=np.int64)
-        rows, indices = matched(frame_stamps, stamps_ns, session.half_frame_ns)
-        later_s = (frame_stamps[rows] - stamps_ns[indices]) / 1e9
-        moved = sites_m[indices] + velocity[indices] * later_s[:, None, None]
-        errors[name] = _camera_errors(rig[name], [frames[row] for row in rows], moved)
-    return errors
-
-
-def _velocity_m_s(stamps_ns: np.ndarray, sites_m: np.ndarray) -> np.ndarray:
-    """(F, K, 3) of sites, by central differences."""
-    if len(stamps_ns) < 2:
-        return np.zeros_like(sites_m)
-    return np.gradient(sites_m, (stamps_ns - stamps_ns[0]) / 1e9, axis=0)
-
-
-def _camera_errors(camera: Camera, frames: list[KeypointFrame], sites_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    projected = project_px(camera, sites_m, rectified=bool(frames) and frames[0].rectified)
-    error_px, confidence = np.full(sites_m.shape[:2], np.nan), np.zeros(sites_m.shape[:2])
-    for row, frame in enumerate(frames):
-        if len(frame.points):
-            errors = person_errors_px(frame.points, projected[row])
-            person = nearest_person(errors)
-            error_px[row], confidence[row] = errors[person], frame.points[person, :, 2]
-    return error_px, confidence
-
-
-def person_errors_px(points: np.ndarray, projected_px: np.ndarray) -> np.ndarray:
-    """(P, K) distance of (P, K, 3) points from (K, 2) projected sites; NaN for points not seen."""
-    error_px = np.linalg.norm(points[..., :2] - projected_px, axis=-1)
-    return np.where(points[..., 2] > 0, error_px, np.nan)
-
-
-def nearest_person(error_px: np.ndarray) -> int:
-    """Index of the person with the least median of (P, K) errors; people without any come last."""
-    medians = [np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.inf for row in error_px]
-    return int(np.argmin(medians))
-
-
-def _reprojection(errors: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
-    confident = {name: error[confidence >= CONFIDENT] for name, (error, confidence) in errors.items()}
+def _reprojection(residuals: dict[str, CameraResiduals]) -> dict[str, Any]:
+    confident = {name: one.distance_px[one.confidence >= CONFIDENT] for name, one in residuals.items()}
     together = np.concatenate([*confident.values(), np.zeros(0)])
-    everything = np.concatenate([*(error.ravel() for error, _ in errors.values()), np.zeros(0)])
+    everything = np.concatenate([*(one.distance_px.ravel() for one in residuals.values()), np.zeros(0)])
     per_camera = {name: metrics.mean_and_median(error) for name, error in confident.items()}
     return {
         "reprojection_px": {**metrics.mean_and_median(together), "per_camera": per_camera},
@@ -193,14 +121,14 @@ def _against_truth(
     assert truth is not None
     angles, true_angles = track.qpos[rows, 7:], truth.qpos[true_rows, 7:]
     stamps_ns, true_sites_m = track.stamps_ns[rows], truth.sites_m[true_rows]
-    true_errors = reprojection_errors(session, session.true_rig or session.rig, stamps_ns, true_sites_m)
+    true_residuals = reprojection_residuals(session, session.true_rig or session.rig, stamps_ns, true_sites_m)
     return {
         "joint_rmse_deg": by_joint(metrics.joint_rmse_deg(angles, true_angles)),
         "joint_rmse_debiased_deg": by_joint(metrics.joint_rmse_debiased_deg(angles, true_angles)),
         "max_jump_excess_deg": metrics.max_jump_excess_deg(
             angles, true_angles, np.diff(stamps_ns) < 3 * session.half_frame_ns
         ),
-        "gc": _reprojection(true_errors)["gc"],
+        "gc": _reprojection(true_residuals)["gc"],
         "segment_length_mm": segment_errors_mm(session.subject, session.true_subject),
         "site_rmse_mm": metrics.site_rmse_mm(sites_m[rows], true_sites_m),
         **_camera_truth(session),
@@ -219,22 +147,6 @@ def by_joint(values_deg: np.ndarray) -> dict[str, Any]:
     """Mean over the joints, and each by name."""
     per_joint = dict(zip(JOINT_NAMES, map(float, values_deg), strict=True))
     return {"mean": float(np.mean(values_deg)), "per_joint": per_joint}
-
-
-def segment_errors_mm(subject: Subject, true_subject: Subject | None) -> dict[str, Any]:
-    """|length - true length| of each of SEGMENTS and their median; null without the true subject."""
-    if true_subject is None:
-        return {"median": None, "per_segment": None}
-    lengths, true_lengths = (segment_lengths_m(person) for person in (subject, true_subject))
-    errors_mm = {name: 1000 * abs(length - true_lengths[name]) for name, length in lengths.items()}
-    return {"median": float(np.median(list(errors_mm.values()))), "per_segment": errors_mm}
-
-
-def segment_lengths_m(subject: Subject) -> dict[str, float]:
-    """Length of each of SEGMENTS of this person."""
-    position = body_positions_m(subject)
-    ends = {name: [position[body] for body in bodies] for name, bodies in SEGMENTS.items()}
-    return {name: float(np.linalg.norm(end[0] - (end[1] if len(end) > 1 else 0))) for name, end in ends.items()}
 
 
 def _camera_truth(session: ResultBag) -> dict[str, float | None]:

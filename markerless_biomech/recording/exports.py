@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,11 +17,12 @@ import numpy as np
 
 from ..body.names import JOINT_NAMES
 from ..errors import InputError
-from ..files import refuse_existing, write_text
+from ..files import refuse_existing, refuse_folder, write_text
 from ..results import BodyEstimate, Tracking
 from ..rotations import matrix_from_xyzw, xyzw_from_wxyz
 from .bags import open_bag
 from .recorded_session import RESULT_READERS, relative_name
+from .result_bag import RESULTS
 
 PELVIS_COLUMNS = ("pelvis_tx", "pelvis_ty", "pelvis_tz", "pelvis_tilt", "pelvis_list", "pelvis_rotation")
 JOINT_COLUMNS = ("time_s", *JOINT_NAMES, *PELVIS_COLUMNS)
@@ -28,7 +30,13 @@ JOINT_COLUMNS = ("time_s", *JOINT_NAMES, *PELVIS_COLUMNS)
 OPENSIM_FROM_ROS = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """p_opensim = OPENSIM_FROM_ROS p_ros."""
 
-TOPIC_FROM_RESULT = {"live": "body_state", "settled": "body_state_settled", "truth": "truth/body_state"}
+TOPIC_FROM_RESULT = {
+    "refit": "body_state_refit",
+    "settled": "body_state_settled",
+    "live": "body_state",
+    "truth": "truth/body_state",
+}
+"""The best result comes first."""
 
 
 def pelvis_angles_deg(quaternion_wxyz: np.ndarray) -> np.ndarray:
@@ -61,21 +69,42 @@ def joints_csv(bodies: Sequence[BodyEstimate]) -> str:
     return text.getvalue()
 
 
-def export_joints(bag: str | Path, out: str | Path, result: str = "settled", force: bool = False) -> int:
-    """Write joints.csv of a bag's 'settled', 'live' or 'truth' states; returns the number of rows."""
+def export_joints(bag: str | Path, out: str | Path, result: str | None = None, force: bool = False) -> tuple[str, int]:
+    """Write joints.csv of a bag's 'refit', 'settled', 'live' or 'truth' states; without a name the best result.
+
+    Returns the result's name and the number of rows.
+    """
+    refuse_folder(Path(out))
     refuse_existing(Path(out), force)
-    bodies = read_bodies(bag, result)
+    result, bodies = read_bodies(bag, result)
     text = joints_csv(bodies)
     write_text(out, text, force)
-    return text.count("\n") - 1
+    return result, text.count("\n") - 1
 
 
-def read_bodies(bag: str | Path, result: str) -> list[BodyEstimate]:
-    """States of one result, in the order of their stamps."""
-    topic = TOPIC_FROM_RESULT[result]
+def read_bodies(bag: str | Path, result: str | None = None) -> tuple[str, list[BodyEstimate]]:
+    """Name and states, in the order of their stamps, of one result; without a name the best that is there."""
     with open_bag(bag) as reader:
-        messages = reader.messages(lambda name: relative_name(name) == topic)
-        bodies = [RESULT_READERS[topic](message) for _, message, _ in messages]
-    if not bodies:
-        raise InputError(f"{bag}: no {result} result in the bag (/{topic}); run replay on it first")
-    return sorted(bodies, key=lambda body: body.stamp_ns)
+        counts = Counter(relative_name(topic) for topic in reader.topics if reader.count(topic))
+        held = [name for name, topic in TOPIC_FROM_RESULT.items() if counts[topic]]
+        wanted = [result] if result else [name for name in held if name != "truth"]
+        for name in wanted:
+            topic = TOPIC_FROM_RESULT[name]
+            messages = reader.messages(lambda full, topic=topic: relative_name(full) == topic)
+            bodies = [RESULT_READERS[topic](message) for _, message, _ in messages]
+            if any(body.tracking is not Tracking.LOST for body in bodies):
+                return name, sorted(bodies, key=lambda body: body.stamp_ns)
+    if any(name in held for name in wanted) or (not held and counts["fit_report"]):
+        raise InputError(
+            f"{bag}: the subject was never tracked, so there is nothing to write; 'markerless-biomech evaluate' says why"
+        )
+    raise InputError(_nothing_held(bag, result, held))
+
+
+def _nothing_held(bag: str | Path, result: str | None, held: list[str]) -> str:
+    """The sentence that says so, and what to do."""
+    wanted = f"{result} result" if result else "result"
+    there = f" (only {', '.join(held)})" if held else ""
+    if result == "truth":
+        return f"{bag}: holds no truth{there}; only bags of 'markerless-biomech simulate' do"
+    return f"{bag}: holds no {wanted}{there}; run 'markerless-biomech {RESULTS[result or 'live']}' on it first"

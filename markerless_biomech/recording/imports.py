@@ -59,11 +59,18 @@ def read_recording(
     from .json_folders import read_json_folders
 
     source = Path(source)
+    if (source / "metadata.yaml").is_file():
+        raise InputError(f"{source}: a bag already; give it to replay, calibrate or evaluate as it is")
     if source.is_dir():
         return read_json_folders(source, calibration, keypoint_set, fps)
     if not source.is_file():
         raise InputError(
             f"{source}: no such file or folder; expected a session npz, or a folder with JSON of each camera"
+        )
+    if not zipfile.is_zipfile(source):
+        raise InputError(
+            f"{source}: not a session npz; import reads that (NumPy's savez of {', '.join(REQUIRED_KEYS)}), "
+            "or a folder with OpenPose's or Pose2Sim's JSON of each camera"
         )
     if calibration is not None:
         raise InputError(f"{source}: a session npz holds its own calibration; leave --calibration out")

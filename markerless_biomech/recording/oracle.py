@@ -63,7 +63,7 @@ def _compiled(subject: Subject, keypoint_set: KeypointSet) -> mujoco.MjModel:
     spec = load_spec()
     for site in spec.sites:
         site.pos = site.pos * scale[base_mujoco_model().site(site.name).bodyid[0]]
-    for name, position in body_positions_m(subject).items():
+    for name, position in body_positions_m(subject.scales).items():
         spec.body(name).pos = position
     carriers = [body or "world" for body in keypoint_set.bodies]
     for name, carrier, position in zip(keypoint_set.names, carriers, keypoint_set.positions_m, strict=True):
@@ -73,10 +73,10 @@ def _compiled(subject: Subject, keypoint_set: KeypointSet) -> mujoco.MjModel:
     return spec.compile()
 
 
-def body_positions_m(subject: Subject) -> dict[str, np.ndarray]:
-    """(3,) position of each body segment in its parent's frame, scaled to the subject, by name."""
+def body_positions_m(scales: np.ndarray) -> dict[str, np.ndarray]:
+    """(3,) position of each body segment in its parent's frame, for scale factors (10,), by name."""
     model = base_mujoco_model()
-    positions = model.body_pos * body_scales(subject.scales)[model.body_parentid]
+    positions = model.body_pos * body_scales(scales)[model.body_parentid]
     return {name: positions[model.body(name).id] for name in BODY_NAMES}
 
 

@@ -25,6 +25,7 @@ from .step_messages import step_from_message
 RESULT_READERS: dict[str, Callable[[Any], Any]] = {
     "body_state": body_from_message,
     "body_state_settled": body_from_message,
+    "body_state_refit": body_from_message,
     "fitted_cameras": cameras_from_message,
     "fit_report": report_from_message,
     "truth/body_state": body_from_message,
@@ -58,7 +59,7 @@ class RecordedSession:
         return tuple(name for name in self.rig.cameras if name in seen)
 
     def bodies(self, topic: str) -> list[BodyEstimate]:
-        """BodyStates of 'body_state', 'body_state_settled' or 'truth/body_state'."""
+        """BodyStates of 'body_state', 'body_state_settled', 'body_state_refit' or 'truth/body_state'."""
         return self.results.get(topic, [])
 
     @property

@@ -16,7 +16,8 @@ from . import metrics
 def read_joints_csv(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """(F,) times in s and each known joint's (F,) angle in degrees. Raises InputError naming file and column."""
     if not path.is_file():
-        raise InputError(f"reference {path}: no such file")
+        what = "a folder; give the joints.csv in it" if path.is_dir() else "no such file"
+        raise InputError(f"reference {path}: {what}")
     with path.open(newline="") as file:
         rows = list(csv.reader(file))
     header = [name.strip() for name in rows[0]] if rows else []

@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 
 from ..errors import InputError
 from ..results import Tracking
-from .evaluation import evaluate_bag, matched, reprojection_errors
+from .evaluation import evaluate_bag
 from .oracle import BodyOracle
 from .plots import STYLE, angle_curves, angle_figure, residual_figure
 from .report_page import Picture, page, summary_tiles
+from .reprojection import CameraResiduals, reprojection_residuals
 from .result_bag import BodyTrack, ResultBag, read_result_bag
 from .views import Bone, bones, image_figure, room_figure
 
@@ -182,9 +183,9 @@ def _residuals(
     session: ResultBag, track: BodyTrack, oracle: BodyOracle, start_ns: int, end_s: float
 ) -> tuple[str, str, Figure]:
     rig = session.fitted_or_nominal_rig()
-    errors = reprojection_errors(session, rig, track.stamps_ns, oracle.sites_m(track.qpos))
+    residuals = reprojection_residuals(session, rig, track.stamps_ns, oracle.sites_m(track.qpos))
     state = session.live if session.live is not None else track
-    residual_px = {name: _on_frames(session, name, track, error_px) for name, (error_px, _) in errors.items()}
+    residual_px = {name: _on_frames(len(track), one) for name, one in residuals.items()}
     figure = residual_figure(
         (track.stamps_ns - start_ns) / 1e9, residual_px, (state.stamps_ns - start_ns) / 1e9, state.tracking, end_s
     )
@@ -195,11 +196,9 @@ def _residuals(
     return "residuals", caption, figure
 
 
-def _on_frames(session: ResultBag, camera: str, track: BodyTrack, error_px: np.ndarray) -> np.ndarray:
-    """(F,) mean error of one camera at each result; NaN where it has none."""
-    stamps_ns = np.array([frame.stamp_ns for frame in session.keypoints[camera]], dtype=np.int64)
-    _, rows = matched(stamps_ns, track.stamps_ns, session.half_frame_ns)
-    values = np.full(len(track), np.nan)
-    seen = np.isfinite(error_px).any(axis=1)
-    values[rows[seen]] = np.nanmean(error_px[seen], axis=1)
+def _on_frames(frames: int, residuals: CameraResiduals) -> np.ndarray:
+    """(F,) mean distance in one camera at each result; NaN where it has none."""
+    values = np.full(frames, np.nan)
+    seen = np.isfinite(residuals.distance_px).any(axis=1)
+    values[residuals.rows[seen]] = np.nanmean(residuals.distance_px[seen], axis=1)
     return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,13 +16,14 @@ from ..body.subject import Subject
 from ..cameras.rig import Camera
 from ..errors import InputError
 from ..keypoints import KeypointFrame, KeypointSet
-from ..results import BodyEstimate
+from ..results import BodyEstimate, Tracking
 from ..settings import EstimatorSettings
 from .definitions import subject_from_text
 from .recorded_session import RecordedSession, read_session
 from .result_messages import FitRecord, FittedCameras
 
-RESULTS = ("settled", "live")
+RESULTS = {"refit": "refit", "settled": "replay", "live": "replay"}
+"""Command that makes each result; the best result comes first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,10 @@ class BodyTrack:
 
     def __len__(self) -> int:
         return len(self.stamps_ns)
+
+    def held(self) -> np.ndarray:
+        """(F,) True where there is a state, TRACKED or COASTING."""
+        return self.tracking != Tracking.LOST
 
     def where(self, mask: np.ndarray) -> BodyTrack:
         """The frames for which (F,) `mask` is True."""
@@ -69,6 +75,8 @@ class ResultBag:
     """By camera, in the order of their stamps."""
     live: BodyTrack | None = None
     settled: BodyTrack | None = None
+    refit: BodyTrack | None = None
+    """Fitted offline to the whole bag."""
     fitted_rig: dict[str, Camera] | None = None
     """Cameras as the estimator used them last."""
     records: tuple[FitRecord, ...] = ()
@@ -78,14 +86,38 @@ class ResultBag:
     true_rig: dict[str, Camera] | None = None
     true_subject: Subject | None = None
 
-    def track(self, result: str) -> BodyTrack:
-        """The 'settled' or 'live' result. Raises InputError when the bag does not hold it."""
-        if result not in RESULTS:
-            raise InputError(f"result '{result}' is not known; expected {' or '.join(RESULTS)}")
-        track = self.settled if result == "settled" else self.live
-        if track is None or not len(track):
-            raise InputError(f"{self.path}: holds no {result} result; run 'markerless-biomech replay' on it first")
-        return track
+    def track(self, result: str | None = None) -> BodyTrack:
+        """The 'refit', 'settled' or 'live' result, LOST frames included; without a name the best there is.
+
+        Raises InputError when the bag does not hold it, or when nobody was ever tracked.
+        """
+        if result is not None and result not in RESULTS:
+            raise InputError(f"result '{result}' is not known; expected one of {', '.join(RESULTS)}")
+        name = result or self.best_result()
+        track = getattr(self, name)
+        if track is not None and track.held().any():
+            return track
+        if track is not None or (name != "refit" and self.records):
+            raise InputError(self.never_tracked())
+        raise InputError(f"{self.path}: holds no {name} result; run 'markerless-biomech {RESULTS[name]}' on it first")
+
+    def best_result(self) -> str:
+        """The first of refit, settled and live that ever held the subject; 'live' when none did."""
+        return next(iter(self.held_results()), "live")
+
+    def held_results(self) -> tuple[str, ...]:
+        """Results with at least one state that is not LOST, the best first."""
+        tracks = {name: getattr(self, name) for name in RESULTS}
+        return tuple(name for name, track in tracks.items() if track is not None and track.held().any())
+
+    def never_tracked(self) -> str:
+        """The sentence that says so, with the reason that the fit gave most often."""
+        reasons = Counter(record.report.result for record in self.records if record.report.result != "OK")
+        most = f" (most often: {reasons.most_common(1)[0][0]})" if reasons else ""
+        return (
+            f"{self.path}: the subject was never tracked{most}; check that the cameras' calibration and the keypoint "
+            "set are those of the recording and that two cameras see the person at once, then fit it again"
+        )
 
     def fitted_or_nominal_rig(self) -> dict[str, Camera]:
         """The cameras that the results were made with."""
@@ -122,7 +154,8 @@ def read_result_bag(path: str | Path, keypoint_set: KeypointSet | None = None) -
     session = read_session(path, keypoint_set)
     if "subject" not in session.definitions:
         raise InputError(
-            f"{path}: holds no definitions/subject and so no result; run 'markerless-biomech replay' on it first"
+            f"{path}: holds no definitions/subject and so no result; run 'markerless-biomech replay' or 'refit' on it "
+            "first"
         )
     true_text = session.definitions.get("truth/subject")
     true_cameras = session.fitted_cameras("truth/fitted_cameras")
@@ -135,6 +168,7 @@ def read_result_bag(path: str | Path, keypoint_set: KeypointSet | None = None) -
         keypoints=_by_camera(session),
         live=track_from_estimates(session.bodies("body_state")),
         settled=track_from_estimates(session.bodies("body_state_settled")),
+        refit=track_from_estimates(session.bodies("body_state_refit")),
         fitted_rig=_rig_of(session, fitted[-1]) if fitted else None,
         records=tuple(session.reports),
         lag_s=_lag_s(session),
@@ -194,3 +228,15 @@ def _without_unused(track: BodyTrack | None, keypoint_set: KeypointSet) -> BodyT
 def _padded(rows: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     """(F, *shape): NaN for the rows that are empty, as those of a LOST state are."""
     return np.array([row if np.shape(row) == shape else np.full(shape, np.nan) for row in rows], dtype=float)
+
+
+def matched(stamps_ns: np.ndarray, other_ns: np.ndarray, within_ns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices (i, j) with other_ns[j] nearest to stamps_ns[i] and at most `within_ns` away; both sorted by time."""
+    if not len(other_ns) or not len(stamps_ns):
+        return np.zeros(0, int), np.zeros(0, int)
+    after = np.clip(np.searchsorted(other_ns, stamps_ns), 1, max(len(other_ns) - 1, 1))
+    before = after - 1
+    after = np.minimum(after, len(other_ns) - 1)
+    nearest = np.where(np.abs(other_ns[after] - stamps_ns) < np.abs(other_ns[before] - stamps_ns), after, before)
+    close = np.abs(other_ns[nearest] - stamps_ns) <= within_ns
+    return np.flatnonzero(close), nearest[close]

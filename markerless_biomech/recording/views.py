@@ -12,9 +12,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from ..cameras.rig import Camera
-from .evaluation import nearest_person, person_errors_px
 from .oracle import project_px
 from .plots import GRID, INK, LEFT, MIDDLE, QUIET, RIGHT
+from .reprojection import nearest_person, person_errors_px
 
 Bone = tuple[str, np.ndarray]
 """Side ('l', 'r' or '') and the two (2, 3) ends in world."""
