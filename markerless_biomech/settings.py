@@ -79,6 +79,9 @@ class EstimatorSettings:
         "off", "Re-estimate camera poses while tracking.", choices=("off", "propose", "accept")
     )
     calibration_s: float = setting(5.0, "Length of a live calibration.", "s", 0.5, 600.0)
+    calibration_folder: str = setting(
+        "", "Where live calibrations write; empty: beside subject_file, or subjects/ in the working directory."
+    )
     queue_frames: int = setting(
         256, "Camera frames that wait for the fit before new ones are dropped and counted.", "", 1, 4096
     )

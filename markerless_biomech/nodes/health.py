@@ -17,6 +17,7 @@ from ..recording.result_messages import FittedCameras
 from ..results import FitReport, Tracking
 from ..settings import EstimatorSettings
 from . import quality
+from .calibration import SubjectStatus
 from .ros_types import TYPES
 from .worker import FitWorker, Outcome, State
 
@@ -91,9 +92,9 @@ class Health:
         ours = {"queue_full": self._worker.queue_overflows, "no_rig": self._worker.without_rig}
         return counts | ours | {"refused": self._refused}
 
-    def publish(self, active: bool, missing: list[str]) -> FittedCameras | None:
+    def publish(self, active: bool, missing: list[str], subject: SubjectStatus) -> FittedCameras | None:
         """Publish diagnostics and say what is missing; returns how the cameras fare, once a rig is known."""
-        statuses = [self._overall(active, missing)]
+        statuses = [self._overall(active, missing), self._subject(subject)]
         worker = self._worker
         cameras: dict[str, str] = {}
         if worker is not None and active:
@@ -141,6 +142,10 @@ class Health:
         if report is not None:
             values |= {"result": report.result, "residual [px]": f"{report.residual_px:.2f}"}
         return values
+
+    def _subject(self, subject: SubjectStatus) -> Any:
+        level = TYPES.DiagnosticStatus.OK if subject.well else TYPES.DiagnosticStatus.WARN
+        return self._status(level, "subject", subject.text, subject.values)
 
     def _camera(self, name: str, camera_status: str) -> Any:
         status = TYPES.DiagnosticStatus

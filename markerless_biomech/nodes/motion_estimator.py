@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,8 +16,7 @@ from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
-from ..body.subject import Subject, load_subject, subject_from_height
-from ..cameras.rig import Rig, load_rig
+from ..cameras.rig import Rig
 from ..capture import Capture
 from ..devices import enable_compile_cache
 from ..errors import InputError
@@ -27,12 +25,14 @@ from ..recording.messages import keypoint_frame_from_message
 from ..settings import EstimatorSettings
 from . import quality
 from .approximate import ApproximateFrameSets
+from .configured import load_configured_rig, load_configured_subject
 from .health import Health
 from .parameters import accept_changes, declare_settings, read_settings
 from .publishing import ResultPublisher
 from .rig_listener import RigListener
 from .ros_types import TYPES
 from .running import run
+from .subject_in_use import SubjectInUse
 from .worker import FitWorker, Outcome, State
 
 SECOND = 1.0
@@ -45,7 +45,8 @@ class MotionEstimatorNode(LifecycleNode):
     def __init__(self, **options: Any) -> None:
         super().__init__("motion_estimator", **options)
         self.settings = declare_settings(self, EstimatorSettings)
-        accept_changes(self, EstimatorSettings, self._apply_changes)
+        self._subject = SubjectInUse(self)
+        accept_changes(self, EstimatorSettings, self._subject.change)
         # made in configure, gone after cleanup
         self.worker: FitWorker | None = None
         self._publisher: ResultPublisher | None = None
@@ -92,6 +93,7 @@ class MotionEstimatorNode(LifecycleNode):
             )
         self._publisher = ResultPublisher(self, settings, self._keypoint_set, subject)
         self.worker = FitWorker(capture, self._publish, self._health.report)
+        self._subject.configured(settings, self._keypoint_set, self.worker, self._publisher)
         if rig is not None:
             self._take_rig(rig, ours=True)
         self._health.configured(settings, self.worker)
@@ -100,7 +102,7 @@ class MotionEstimatorNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe."""
-        self._active = True
+        self._active = self._subject.active = True
         if not self.settings.rig_file:
             self._rig_listener = RigListener(
                 self, self.settings.cameras, self.settings.world_frame, self._health.refuse, self._last_listener
@@ -129,6 +131,7 @@ class MotionEstimatorNode(LifecycleNode):
 
     def _unsubscribe(self) -> None:
         self._active = False
+        self._subject.deactivate()
         for subscription in self._keypoint_subscriptions:
             self.destroy_subscription(subscription)
         self._keypoint_subscriptions = []
@@ -145,6 +148,7 @@ class MotionEstimatorNode(LifecycleNode):
             self.worker.stop()
             self.worker = None
             self._health.released()
+            self._subject.released()
         if self._publisher is not None:
             self._publisher.close()
             self._publisher = None
@@ -169,24 +173,6 @@ class MotionEstimatorNode(LifecycleNode):
         response.success, response.message = True, "the next frame set starts cold"
         return response
 
-    def _apply_changes(self, changes: dict[str, Any]) -> None:
-        """Exchange the subject while running."""
-        if self.worker is None or self._keypoint_set is None or not {"subject_file", "height_m"} & set(changes):
-            return
-        names = ("subject_file", "height_m")
-        wanted: dict[str, Any] = {name: changes.get(name, self.get_parameter(name).value) for name in names}
-        subject = load_configured_subject(replace(self.settings, **wanted), self._keypoint_set)
-        publisher = self._publisher
-
-        self.settings = settings = replace(self.settings, **wanted)
-
-        def exchange(capture: Capture) -> None:
-            capture.estimator.set_subject(subject)
-            if publisher is not None:
-                publisher.take_subject(subject, settings)
-
-        self.worker.exchange(exchange)
-
     # ---------------------------------------------------------------- now and then
 
     def _keep_house(self) -> None:
@@ -201,6 +187,7 @@ class MotionEstimatorNode(LifecycleNode):
             rig = self._rig_listener.take_rig() if self._rig_listener is not None else None
             if rig is not None:
                 self._take_rig(rig, ours=False)
+            self._subject.calibration.keep_house()
 
     def _subscribe_keypoints(self) -> None:
         assert self.worker is not None
@@ -226,7 +213,7 @@ class MotionEstimatorNode(LifecycleNode):
 
     def _report_health(self) -> None:
         missing = self._rig_listener.missing() if self._rig_listener is not None else []
-        cameras = self._health.publish(self._active, missing)
+        cameras = self._health.publish(self._active, missing, self._subject.status())
         if cameras is not None and self._publisher is not None:
             self._publisher.publish_cameras(cameras)
 
@@ -235,31 +222,10 @@ class MotionEstimatorNode(LifecycleNode):
         worker, publisher = self.worker, self._publisher
         if worker is None or publisher is None:
             return
-        version = worker.capture.estimator.calibration_version
-        published_s = publisher.publish(outcome, version, self._health.dropped)
+        estimator = worker.capture.estimator
+        published_s = publisher.publish(outcome, estimator.calibration_version, self._health.dropped)
         self._health.note(outcome, published_s)
-
-
-def load_configured_rig(settings: EstimatorSettings) -> Rig:
-    """The cameras of `rig_file`, their frames under our prefix. Raises InputError when it is not this rig's file."""
-    rig = load_rig(settings.rig_file)
-    unknown = [name for name in settings.cameras if name not in rig.cameras]
-    if unknown:
-        raise InputError(f"{settings.rig_file}: no camera '{unknown[0]}'; the file has {', '.join(rig.cameras)}")
-    if rig.world_frame != settings.world_frame:
-        raise InputError(
-            f"{settings.rig_file}: world_frame is '{rig.world_frame}', the parameter world_frame "
-            f"'{settings.world_frame}'; make them the same"
-        )
-    ours = {n: replace(c, frame_id=settings.frame_prefix + c.frame_id) for n, c in rig.cameras.items()}
-    return replace(rig, cameras=ours)
-
-
-def load_configured_subject(settings: EstimatorSettings, keypoint_set: KeypointSet) -> Subject:
-    """The subject of `subject_file`, or one scaled by `height_m`."""
-    if settings.subject_file:
-        return load_subject(settings.subject_file)
-    return subject_from_height(settings.height_m, keypoint_set)
+        self._subject.calibration.note(outcome, estimator.rig)
 
 
 def steady_from_system_ns(system_ns: int) -> int:

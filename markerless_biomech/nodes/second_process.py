@@ -1,0 +1,114 @@
+"""Slow work beside the node: a module of ours as a second process, one request in, messages out until it ends.
+
+It has a low priority, one thread a library and no GPU, so that the live fit keeps what it has. It ends with the node,
+however the node ends: its input is then closed. What it prints is kept, for the words that explain a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from typing import Any
+
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PJRT_NPROC": "1", "JAX_PLATFORMS": "cpu"}
+NICER = 10
+"""How much lower its priority is than ours."""
+PATIENCE_S = 2.0
+"""How long it may take to end by itself."""
+
+
+class SecondProcess:
+    """`python -m module`, whose main calls `serve`. Everything that is exchanged is pickled."""
+
+    def __init__(self, module: str, request: Any) -> None:
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._printed,
+            env={**os.environ, **ENVIRONMENT},
+        )
+        niceness = min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICER)
+        os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
+        self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._talk, args=(request,), name="second process", daemon=True)
+        self._thread.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to take, now or later."""
+        return not self._thread.is_alive() and self._messages.empty()
+
+    def take(self) -> list[Any]:
+        """What it has said since the last call."""
+        return [self._messages.get() for _ in range(self._messages.qsize())]
+
+    def stop(self) -> str:
+        """Make sure that it has ended; returns how, in words."""
+        code = self._end()
+        self._thread.join()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            # What was not written yet has nobody to read it.
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+        self._printed.seek(0)
+        lines = self._printed.read().decode(errors="replace").strip().splitlines()
+        self._printed.close()
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        return f"{how}: {lines[-1].strip()}" if lines else how
+
+    def _end(self) -> int:
+        """Its exit code. When it has closed its output it is ending by itself, and knows better than we do how."""
+        if self._thread.is_alive():
+            self._process.kill()
+        try:
+            return self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _talk(self, request: Any) -> None:
+        """In a thread of its own: neither a full pipe nor a slow process holds up the node."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            pickle.dump(request, self._process.stdin)
+            self._process.stdin.flush()
+            while True:
+                self._messages.put(pickle.load(self._process.stdout))
+        except (EOFError, OSError, pickle.UnpicklingError):
+            return  # it has ended, perhaps in the middle of a message
+
+
+def serve(answer: Callable[[Any, Callable[[Any], None]], None]) -> None:
+    """The other end: read the request and have `answer(request, send)` say what it has to say."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the node decides
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not get among the messages
+    request = pickle.load(sys.stdin.buffer)
+    threading.Thread(target=_end_with_the_node, daemon=True).start()
+
+    def send(message: Any) -> None:
+        pickle.dump(message, replies)
+        replies.flush()
+
+    answer(request, send)
+
+
+def _end_with_the_node() -> None:
+    """Nothing more is ever written to our input, so that reading it returns when the node has ended."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
