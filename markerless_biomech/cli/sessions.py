@@ -161,7 +161,7 @@ def evaluate(bag: Path, result: str | None, skip_s: float, reference: Path | Non
 
 @command("report")
 @click.argument("bag", type=PATH)
-@click.option("--out", type=PATH, required=True, help="HTML file to write; pictures go beside it.")
+@click.option("--out", type=PATH, required=True, help="HTML file to write; its pictures go beside it.")
 @force_option
 def report(bag: Path, out: Path, force: bool) -> Answer:
     """Write a page with pictures of the results in BAG: angles, skeleton over keypoints, cameras, residuals.
@@ -170,11 +170,9 @@ def report(bag: Path, out: Path, force: bool) -> Answer:
     Example:
       markerless-biomech report walk_result --out report.html
     """
-    from ..files import refuse_existing
     from ..recording.report import write_report
 
-    refuse_existing(out, force)
-    return {"out": write_report(bag, out)}
+    return {"out": write_report(bag, out, force=force)}
 
 
 @command("export")

@@ -19,7 +19,7 @@ from ..recording.evaluation import evaluate_bag
 from ..recording.imports import import_recording
 from ..recording.real_recording import HEIGHT_M, fetch_pose2sim_recording
 from ..recording.report import write_session_report
-from ..recording.result_bag import ResultBag, read_result_bag
+from ..recording.result_bag import ResultBag, matched, read_result_bag
 from .monitor import Monitor
 from .processes import Processes, private_domain
 
@@ -151,12 +151,18 @@ def judged(bag: Path, report: Path, title: str) -> dict[str, Any]:
     settled = evaluate_bag(session, "settled", skip_s=0.5)
     truth = settled.get("truth") or {}
     return {
-        "frame_sets": len(session.records),
+        "frame_sets": fitted_frame_sets(session),
         "frames_lost": settled["frames_lost"],
         "reprojection_px": settled["reprojection_px"]["mean"],
         "joint_rmse_deg": (truth.get("joint_rmse_deg") or {}).get("mean"),
         "latency_ms": latency_ms(session),
     }
+
+
+def fitted_frame_sets(session: ResultBag) -> int:
+    """Frame sets that were fitted: the report that ends the track, when no more came, is of none."""
+    stamps_ns = np.array([record.report.stamp_ns for record in session.records], dtype=np.int64)
+    return len(matched(session.frame_sets_ns(), np.sort(stamps_ns), session.half_frame_ns)[0])
 
 
 def latency_ms(session: ResultBag) -> dict[str, float | None]:

@@ -96,7 +96,7 @@ def read_bodies(bag: str | Path, result: str | None = None) -> tuple[str, list[B
                 return name, sorted(bodies, key=lambda body: body.stamp_ns)
     if any(name in held for name in wanted) or (not held and counts["fit_report"]):
         raise InputError(
-            f"{bag}: the subject was never tracked, so there is nothing to write; 'markerless-biomech evaluate' says why"
+            f"{bag}: the subject was never tracked, so nothing can be written; 'markerless-biomech evaluate' says why"
         )
     raise InputError(_nothing_held(bag, result, held))
 

@@ -105,9 +105,18 @@ def angle_curves(track: BodyTrack | None, start_ns: int, half_frame_ns: int) -> 
     )
 
 
-def angle_figure(
-    settled: AngleCurves | None, live: AngleCurves | None, truth: AngleCurves | None, end_s: float
-) -> Figure:
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What is drawn together; a curve that is not there is None."""
+
+    smooth: AngleCurves | None
+    """The refit or the settled result."""
+    live: AngleCurves | None
+    truth: AngleCurves | None
+    smooth_name: str = "settled"
+
+
+def angle_figure(curves: Curves, end_s: float) -> Figure:
     """Main joints over time: left in the left column, right in the right one, the trunk below."""
     rows = len(MAIN_SIDED)
     height = 2.0 * (rows + 1) + 0.9
@@ -122,11 +131,11 @@ def angle_figure(
     axes: Any = grid.subplots(sharex=True, sharey="row")
     for row, joint in enumerate(MAIN_SIDED):
         for column, side in enumerate("lr"):
-            _draw_joint(axes[row, column], f"{joint}_{side}", (LEFT, RIGHT)[column], settled, live, truth)
+            _draw_joint(axes[row, column], f"{joint}_{side}", (LEFT, RIGHT)[column], curves)
         axes[row, 0].set_ylabel("degrees")
     trunk: Any = below.subplots()
     for axis, name in zip(trunk, MAIN_MIDDLE, strict=True):
-        _draw_joint(axis, name, MIDDLE, settled, live, truth)
+        _draw_joint(axis, name, MIDDLE, curves)
     for axis in (*axes[-1], *trunk):
         axis.set(xlabel="time, seconds", xlim=(0, end_s))
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -134,23 +143,17 @@ def angle_figure(
     return figure
 
 
-def _draw_joint(
-    axis: Axes,
-    name: str,
-    colour: str,
-    settled: AngleCurves | None,
-    live: AngleCurves | None,
-    truth: AngleCurves | None,
-) -> None:
+def _draw_joint(axis: Axes, name: str, colour: str, curves: Curves) -> None:
     joint = JOINT_NAMES.index(name)
-    main = settled or live
+    smooth, live, truth = curves.smooth, curves.live, curves.truth
+    main = smooth or live
     if main is not None:
         low, high = (main.angles_deg[:, joint] + sign * 2 * main.std_deg[:, joint] for sign in (-1, 1))
         axis.fill_between(main.times_s, low, high, color=colour, alpha=0.18, lw=0, label="± 2 standard deviations")
     if live is not None:
         axis.plot(live.times_s, live.angles_deg[:, joint], color=colour, lw=0.8, alpha=0.5, label="live")
-    if settled is not None:
-        axis.plot(settled.times_s, settled.angles_deg[:, joint], color=colour, lw=1.7, label="settled")
+    if smooth is not None:
+        axis.plot(smooth.times_s, smooth.angles_deg[:, joint], color=colour, lw=1.7, label=curves.smooth_name)
     if truth is not None:
         axis.plot(truth.times_s, truth.angles_deg[:, joint], color=INK, lw=1.0, ls=(0, (4, 2)), label="truth")
     axis.set_title(joint_words(name), color=colour)

@@ -1,12 +1,11 @@
 """A session's report: one HTML page that carries its pictures, and the same pictures as PNG files beside it.
 
-Needs no network, neither to be made nor to be read. Figures are drawn in `plots.py` (over time) and `views.py` (the
-body); numbers come from `evaluation.py`; the page's look is in `report_page.py`.
+Needs no network, neither to be made nor to be read. Figures are drawn in `plots.py` (over time), `views.py` (the body)
+and `subject_plots.py`; numbers come from `evaluation.py`; the page's look is in `report_page.py`.
 """
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,18 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import InputError
-from ..results import Tracking
 from .evaluation import evaluate_bag
 from .oracle import BodyOracle
-from .plots import STYLE, angle_curves, angle_figure, residual_figure
-from .report_page import Picture, page, summary_tiles
+from .plots import STYLE, Curves, angle_curves, angle_figure, residual_figure
+from .report_files import check_page_writable, drawn, write_page
+from .report_page import figures, notice, page, section
+from .report_tables import camera_section, evaluation_section, joint_section, latency_section, summary_tiles
 from .reprojection import CameraResiduals, reprojection_residuals
-from .result_bag import BodyTrack, ResultBag, read_result_bag
+from .result_bag import RESULTS, BodyTrack, ResultBag, read_result_bag
 from .views import Bone, bones, image_figure, room_figure
 
 INSTANTS = 3
 """How many moments of the recording are shown in the cameras' images."""
-_DOTS_PER_INCH = 110
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,24 +41,43 @@ class Moment:
     """(K, 3)"""
 
 
-def write_report(bag: str | Path, out_html: str | Path, title: str = "") -> Path:
-    """Write the report of a bag with results to `out_html`, and its pictures into the folder pictures/ beside it."""
+SECTIONS = {
+    "skeleton": "The body in the cameras' images",
+    "room": "The room",
+    "angles": "Joint angles",
+    "residuals": "Agreement with the keypoints",
+}
+
+
+def write_report(bag: str | Path, out_html: str | Path, title: str = "", force: bool = False) -> Path:
+    """Write the report of a bag with results to `out_html`, and its pictures into a folder beside it."""
+    check_page_writable(Path(out_html), force)
     session = read_result_bag(bag)
-    return write_session_report(session, Path(out_html), title or f"Motion capture report: {Path(bag).name}")
+    title = title or f"Motion capture report: {Path(bag).resolve().name}"
+    return write_session_report(session, Path(out_html), title, force)
 
 
-def write_session_report(session: ResultBag, out_html: Path, title: str) -> Path:
+def write_session_report(session: ResultBag, out_html: Path, title: str, force: bool = False) -> Path:
     """The same for a bag in memory."""
-    results = {name: _evaluated(session, name) for name in ("live", "settled")}
+    check_page_writable(out_html, force)
+    results = {name: _evaluated(session, name) for name in RESULTS}
     with mpl.rc_context(STYLE):
-        pictures = [Picture(name, caption, _png(figure)) for name, caption, figure in _figures(session)]
-    out_html.parent.mkdir(parents=True, exist_ok=True)
-    folder = out_html.parent / "pictures"
-    folder.mkdir(exist_ok=True)
-    for picture in pictures:
-        (folder / f"{picture.name}.png").write_bytes(picture.png)
-    out_html.write_text(page(title, summary_tiles(session, results), pictures, results, session), encoding="utf-8")
-    return out_html
+        pictures = [drawn(*figure) for figure in _figures(session)]
+    sections = [section(name, heading, figures(pictures, name)) for name, heading in SECTIONS.items()]
+    if not pictures:
+        sections = [notice("The subject was never tracked in this recording.")]
+    sections += [evaluation_section(results), joint_section(results)]
+    sections += [latency_section(session), camera_section(results, session)]
+    html = page(title, _subtitle(session), summary_tiles(session, results), sections)
+    return write_page(out_html, html, pictures, force)
+
+
+def _subtitle(session: ResultBag) -> str:
+    subject = session.subject
+    return (
+        f"Subject {subject.name or 'without a name'}, {subject.height_m:.2f} m. Keypoint set "
+        f"{session.keypoint_set.name}, {len(session.keypoint_set)} points. Bag {session.path.name}."
+    )
 
 
 def _evaluated(session: ResultBag, result: str) -> dict[str, Any] | None:
@@ -67,19 +85,6 @@ def _evaluated(session: ResultBag, result: str) -> dict[str, Any] | None:
         return evaluate_bag(session, result)
     except InputError:
         return None
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    in_space = figure.axes[0].name == "3d"  # a view in space does not fill its figure: cut the margins off
-    figure.savefig(
-        buffer,
-        format="png",
-        dpi=_DOTS_PER_INCH,
-        bbox_inches="tight" if in_space else None,
-        pil_kwargs={"compress_level": 4},
-    )
-    return buffer.getvalue()
 
 
 def _figures(session: ResultBag) -> list[tuple[str, str, Figure]]:
@@ -100,13 +105,11 @@ def _figures(session: ResultBag) -> list[tuple[str, str, Figure]]:
 
 
 def shown_track(session: ResultBag) -> BodyTrack | None:
-    """The settled result where there is one, else the live one, without LOST frames; None: never tracked."""
-    for track in (session.settled, session.live):
-        if track is not None:
-            held = track.where(track.tracking != Tracking.LOST)
-            if len(held):
-                return held
-    return None
+    """The best result, without LOST frames; None: never tracked."""
+    if not session.held_results():
+        return None
+    track = session.track()
+    return track.where(track.held())
 
 
 def _moments(session: ResultBag, track: BodyTrack, oracle: BodyOracle, start_ns: int) -> list[Moment]:
@@ -168,15 +171,17 @@ def _room(session: ResultBag, track: BodyTrack, moments: list[Moment]) -> tuple[
 
 
 def _angles(session: ResultBag, start_ns: int, end_s: float) -> tuple[str, str, Figure]:
-    settled, live, truth = (
-        angle_curves(track, start_ns, session.half_frame_ns) for track in (session.settled, session.live, session.truth)
+    best = session.best_result()
+    smooth, live, truth = (
+        angle_curves(track, start_ns, session.half_frame_ns)
+        for track in (None if best == "live" else session.track(best), session.live, session.truth)
     )
     caption = (
-        "Joint angles in degrees over time. The thick line is the settled result, the thin one the live result; the "
+        f"Joint angles in degrees over time. The thick line is the {best} result, the thin one the live result; the "
         "band is two standard deviations to either side, as the fit itself states them."
     )
     caption += " The dashed line is the truth of the simulation." if truth is not None else ""
-    return "angles", caption, angle_figure(settled, live, truth, end_s)
+    return "angles", caption, angle_figure(Curves(smooth, live, truth, best), end_s)
 
 
 def _residuals(
@@ -184,10 +189,10 @@ def _residuals(
 ) -> tuple[str, str, Figure]:
     rig = session.fitted_or_nominal_rig()
     residuals = reprojection_residuals(session, rig, track.stamps_ns, oracle.sites_m(track.qpos))
-    state = session.live if session.live is not None else track
     residual_px = {name: _on_frames(len(track), one) for name, one in residuals.items()}
+    frame_sets_s = (session.frame_sets_ns() - start_ns) / 1e9
     figure = residual_figure(
-        (track.stamps_ns - start_ns) / 1e9, residual_px, (state.stamps_ns - start_ns) / 1e9, state.tracking, end_s
+        (track.stamps_ns - start_ns) / 1e9, residual_px, frame_sets_s, session.frame_set_tracking(), end_s
     )
     caption = (
         "How far the fitted body's keypoints lie from the detected ones, in pixels of each camera's image. A camera "

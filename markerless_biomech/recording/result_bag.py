@@ -149,6 +149,21 @@ class ResultBag:
         return np.array([group[(len(group) - 1) // 2] for group in groups], dtype=np.int64)
 
 
+    def frame_set_tracking(self) -> np.ndarray:
+        """(N,) state of each frame set by the best result that has one; LOST where none has.
+
+        The live result skips frame sets that came while it fitted, and says LOST once after the last; neither counts.
+        """
+        sets_ns = self.frame_sets_ns()
+        tracking = np.full(len(sets_ns), int(Tracking.LOST))
+        for name in reversed(self.held_results()):
+            track = self.track(name)
+            track = track.where(track.held())
+            sets, rows = matched(sets_ns, track.stamps_ns, self.half_frame_ns)
+            tracking[sets] = track.tracking[rows]
+        return tracking
+
+
 def read_result_bag(path: str | Path, keypoint_set: KeypointSet | None = None) -> ResultBag:
     """Read a bag with results. Raises InputError for a bag that nothing was fitted to."""
     session = read_session(path, keypoint_set)

@@ -19,15 +19,20 @@ from .reprojection import nearest_person, person_errors_px
 Bone = tuple[str, np.ndarray]
 """Side ('l', 'r' or '') and the two (2, 3) ends in world."""
 
-_LINES = (
-    ("mid_hip", "torso", "neck_base", "vertex"),
-    ("hip_r", "hip_l"),
-    *(("mid_hip", f"asis_{side}", f"hip_{side}") for side in "rl"),
-    *((f"femur_{side}", f"tibia_{side}", f"talus_{side}", f"toes_{side}", f"big_toe_{side}") for side in "rl"),
-    *((f"talus_{side}", f"heel_{side}", f"toes_{side}") for side in "rl"),
-    *(("neck_base", *(f"{part}_{side}" for part in ("humerus", "ulna", "hand", "knuckle"))) for side in "rl"),
+_TRUNK = (("mid_hip", "torso", "neck_base", "vertex"), ("hip_r", "mid_hip", "hip_l"))
+_LIMBS = (
+    ("femur", "tibia", "talus", "toes", "big_toe"),
+    ("talus", "heel", "toes"),
+    ("humerus", "ulna", "hand", "knuckle"),
 )
-"""Chains of landmarks (`BodyOracle.landmarks_m`) that are drawn as bones."""
+_LINES = {
+    "": _TRUNK,
+    **{
+        side: (("neck_base", f"humerus_{side}"), *(tuple(f"{part}_{side}" for part in limb) for limb in _LIMBS))
+        for side in "rl"
+    },
+}
+"""Chains of landmarks (`BodyOracle.landmarks_m`) that are drawn as bones, by side."""
 _COLOURS = {"l": LEFT, "r": RIGHT, "": MIDDLE}
 _SIGHT_M = 0.35
 """Length of a camera's symbol along its optical axis."""
@@ -36,14 +41,11 @@ _SIGHT_M = 0.35
 def bones(landmarks_m: dict[str, np.ndarray]) -> list[Bone]:
     """The skeleton at one instant, from (3,) landmarks by name."""
     return [
-        (_side(end), np.array([landmarks_m[start], landmarks_m[end]]))
-        for chain in _LINES
+        (side, np.array([landmarks_m[start], landmarks_m[end]]))
+        for side, chains in _LINES.items()
+        for chain in chains
         for start, end in itertools.pairwise(chain)
     ]
-
-
-def _side(body: str) -> str:
-    return body[-1] if body[-2:] in ("_r", "_l") else ""
 
 
 def image_figure(
