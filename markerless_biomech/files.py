@@ -5,8 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from .errors import InputError
+
+YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+YAML_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""libyaml's where PyYAML has it: a calibrated subject is read and written while frames come, and Python takes 0.1 s."""
 
 
 def refuse_existing(path: Path, force: bool) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 
 from ..errors import InputError
-from ..files import write_text
+from ..files import YAML_DUMPER, YAML_LOADER, write_text
 from ..keypoints import KeypointSet
 from .base import BASE_MODEL, BASE_MODEL_VERSION, NEUTRAL_VERTEX_M
 from .names import SCALE_NAMES
@@ -71,7 +71,8 @@ def subject_from_height(height_m: float, keypoint_set: KeypointSet | str, name: 
 
 def save_subject(subject: Subject, path: str | Path, force: bool = False) -> None:
     """Write the subject's file, whole or not at all. Raises InputError when it exists and `force` is not given."""
-    text = yaml.safe_dump(subject_to_dict(subject), sort_keys=False, default_flow_style=None, width=120)
+    content = subject_to_dict(subject)
+    text = yaml.dump(content, Dumper=YAML_DUMPER, sort_keys=False, default_flow_style=None, width=120)
     write_text(path, text, force)
 
 
@@ -79,7 +80,7 @@ def load_subject(path: str | Path) -> Subject:
     """Read a subject's file. Raises InputError naming file, field, what was found and what was expected."""
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(), YAML_LOADER)
     except FileNotFoundError as error:
         raise InputError(f"subject file {path} does not exist") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -152,7 +152,10 @@ class SubjectCalibration:
             self._watch_process()
 
     def stop(self, reason: str) -> None:
-        """End what runs; the second process ends at once."""
+        """End what runs, and wait for the end of the second process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()
         if self.running:
             self._fail(reason)
 
@@ -216,7 +219,7 @@ class SubjectCalibration:
     def _end(self, phase: Phase, words: str) -> None:
         self._collection = None
         if self._process is not None:
-            self._process.stop()
+            self._process.stop_soon()
             self._process = None
         self._enter(phase, words)
 

@@ -21,8 +21,6 @@ from typing import Any
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PJRT_NPROC": "1", "JAX_PLATFORMS": "cpu"}
 NICER = 10
 """How much lower its priority is than ours."""
-PATIENCE_S = 2.0
-"""How long it may take to end by itself."""
 
 
 class SecondProcess:
@@ -49,16 +47,21 @@ class SecondProcess:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing more to take, now or later."""
-        return not self._thread.is_alive() and self._messages.empty()
+        """Whether it has, and there is nothing more to take."""
+        return not self._thread.is_alive() and self._messages.empty() and self._process.poll() is not None
 
     def take(self) -> list[Any]:
         """What it has said since the last call."""
         return [self._messages.get() for _ in range(self._messages.qsize())]
 
+    def stop_soon(self) -> None:
+        """As `stop`, without waiting for it: a large process takes its time to end."""
+        threading.Thread(target=self.stop, name="end of second process", daemon=True).start()
+
     def stop(self) -> str:
-        """Make sure that it has ended; returns how, in words."""
-        code = self._end()
+        """End it unless it has ended; returns how it did, in words."""
+        self._process.kill()
+        code = self._process.wait()
         self._thread.join()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
@@ -70,16 +73,6 @@ class SecondProcess:
         self._printed.close()
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         return f"{how}: {lines[-1].strip()}" if lines else how
-
-    def _end(self) -> int:
-        """Its exit code. When it has closed its output it is ending by itself, and knows better than we do how."""
-        if self._thread.is_alive():
-            self._process.kill()
-        try:
-            return self._process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
 
     def _talk(self, request: Any) -> None:
         """In a thread of its own: neither a full pipe nor a slow process holds up the node."""

@@ -138,13 +138,13 @@ class FitWorker:
 
     def _work(self) -> None:
         """Wait for something to do; take in what has come, then fit the oldest frame set that waits."""
-        frames, exchanges = self._wait()
+        frames, exchanges, now_ns = self._wait()
         for change in exchanges:
             change(self.capture)
         assembler = self.capture.assembler
         for frame in frames:
             self._enqueue(assembler.push(frame))
-        self._enqueue(assembler.poll(time.monotonic_ns()))
+        self._enqueue(assembler.poll(now_ns))
         if self._frame_sets and self._has_rig():
             frame_set, assembled_ns = self._frame_sets.popleft()
             overdue = time.monotonic_ns() - self._last_live_ns > LIVE_AT_LEAST_S * 1e9
@@ -161,8 +161,8 @@ class FitWorker:
             else:
                 self.queue_overflows += len(frame_set.frames)
 
-    def _wait(self) -> tuple[list[KeypointFrame], list[Callable[[Capture], None]]]:
-        """All that has come; at the latest when a frame set's deadline has passed."""
+    def _wait(self) -> tuple[list[KeypointFrame], list[Callable[[Capture], None]], int]:
+        """All that has come and until when (steady clock, ns); at the latest when a frame set's deadline has passed."""
         deadline_ns = self.capture.next_deadline_ns()
         wait_s = IDLE_S if deadline_ns is None else min(IDLE_S, (deadline_ns - time.monotonic_ns()) * 1e-9)
         with self._condition:
@@ -173,7 +173,9 @@ class FitWorker:
             self._frames.clear()
             self._exchanges.clear()
             self._condition.notify_all()
-        return frames, exchanges
+            # What comes during an exchange has come in time, though it is looked at later.
+            now_ns = time.monotonic_ns()
+        return frames, exchanges, now_ns
 
     def _fit(self, frame_set: FrameSet, assembled_ns: int, newest: bool) -> None:
         start_ns = time.monotonic_ns()

@@ -14,6 +14,7 @@ from ..body.base import BASE_MODEL, BASE_MODEL_VERSION
 from ..body.names import BODY_NAMES, JOINT_NAMES
 from ..body.subject import Subject, subject_from_dict, subject_to_dict
 from ..cameras.rig import Rig, rig_text
+from ..files import YAML_DUMPER, YAML_LOADER
 from ..keypoints import KeypointSet
 from ..settings import EstimatorSettings, to_dict
 
@@ -40,7 +41,9 @@ def definition_texts(
 
 def yaml_text(content: Any) -> str:
     """YAML in the order given."""
-    return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
+    return yaml.dump(
+        content, Dumper=YAML_DUMPER, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True
+    )
 
 
 def keypoint_set_text(keypoint_set: KeypointSet) -> str:
@@ -55,7 +58,7 @@ def subject_text(subject: Subject) -> str:
 
 def subject_from_text(text: str, where: str) -> Subject:
     """The inverse of `subject_text`."""
-    return subject_from_dict(yaml.safe_load(text), where)
+    return subject_from_dict(yaml.load(text, YAML_LOADER), where)
 
 
 def model_text(keypoint_set: KeypointSet) -> str:
