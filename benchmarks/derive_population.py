@@ -125,7 +125,7 @@ def main(men: str, women: str, goldman: str) -> None:
         "sd": rounded(dict(zip(FACTORS, std, strict=True))),
         "correlation": {name: correlation[i][:i] for i, name in enumerate(FACTORS) if i},
         "side_difference_sd": rounded({limb: side_difference(skeletons, *bones) for limb, bones in sides.items()}),
-        **rounded({"stature_error_sd_m": np.sqrt(weight @ error_m**2)}),
+        **rounded({"stature_error_sd": np.sqrt(weight @ error_m**2)}),
         "R": rounded({name: weight @ ratio for name, ratio in ratios(people).items()}),
     }
     print(yaml.safe_dump(table, sort_keys=False, default_flow_style=None, width=120))

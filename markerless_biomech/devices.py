@@ -32,3 +32,12 @@ def choose_device(setting: str) -> Any:
         if setting == "gpu":
             raise InputError("setting device is 'gpu', but JAX sees no GPU; install jax[cuda12] or use auto") from None
         return jax.devices("cpu")[0]
+
+
+def double_precision() -> Any:
+    """A context in which JAX computes with 64 bits what is made of 64 bits."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64  # jax before 0.8
+
+    return enable_x64()

@@ -39,6 +39,21 @@ class BodyEstimate:
     """(K,) bool: True observed in this frame set, False inferred from the model."""
 
 
+def lost(stamp_ns: int, keypoints: int, settled: bool = True) -> BodyEstimate:
+    """The estimate that says: nobody. All finite, at the origin, with K = `keypoints` sites."""
+    return BodyEstimate(
+        stamp_ns=stamp_ns,
+        settled=settled,
+        tracking=Tracking.LOST,
+        qpos=np.eye(1, 41, 3, dtype=np.float32)[0],
+        qvel=np.zeros(40, np.float32),
+        covariance=np.zeros((40, 40), np.float32),
+        sites_m=np.zeros((keypoints, 3), np.float32),
+        sites_std_m=np.zeros(keypoints, np.float32),
+        site_seen=np.zeros(keypoints, bool),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class FitReport:
     """How one frame set's fit went. Camera arrays are in the order of the configured cameras."""

@@ -92,6 +92,38 @@ class EstimatorSettings:
 
 
 @dataclass(frozen=True)
+class SessionSettings:
+    """Settings of the offline fit: options of `calibrate` and `refit`."""
+
+    trajectory: str = setting(
+        "smoother", "Banded Gauss-Newton, or the paper's network of time.", choices=("smoother", "implicit")
+    )
+    frames_most: int = setting(
+        3600,
+        "Frames from which the subject is found; of longer sessions every second, third, ... is taken.",
+        "",
+        60,
+        10**6,
+    )
+    height_std_m: float = setting(0.01, "How well the stature is known, where it is given.", "m", 0.001, 0.2)
+    association_gate: float = setting(
+        6.0,
+        "A person further from the prediction than this many standard deviations is not the subject.",
+        "",
+        1.0,
+        100.0,
+    )
+    capture_volume_m: tuple[float, ...] = setting(
+        (),
+        "xmin, xmax, ymin, ymax, zmin, zmax in world: the subject is looked for inside; empty: anywhere.",
+        "m",
+        -1e3,
+        1e3,
+    )
+    device: str = setting("auto", "Where the fit runs.", choices=("auto", "cpu", "gpu"))
+
+
+@dataclass(frozen=True)
 class SimulationSettings:
     """A virtual walker before a virtual rig: options of `simulate`, parameters of `rig_simulator`."""
 

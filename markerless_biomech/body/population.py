@@ -42,7 +42,7 @@ class ScalePrior:
         """The prior of a person whose stature was measured: Gaussian conditioning on h0 + g . beta = height_m.
 
         `height_std_m` > 0 is the tape's error; the model's own, from heads and necks that do not follow stature, is
-        `stature_error_sd_m` of population.yaml: give their root sum of squares where keypoints speak as well.
+        `stature_error_std_m`: give their root sum of squares where keypoints speak as well.
         """
         base_m, gradient = standing_height_gradient()
         shared = self.covariance @ gradient
@@ -76,6 +76,12 @@ def standing_height_gradient() -> tuple[float, np.ndarray]:
 
     gradient = [(height_m(step) - height_m(-step)) / (2.0 * _STEP) for step in _STEP * np.eye(size)]
     return height_m(np.zeros(size)), _constant(np.array(gradient))
+
+
+def stature_error_std_m() -> float:
+    """SD (m) of a person's stature about the model's, where the segments are right: heads and necks of their own."""
+    content, where = _shipped()
+    return float(_numbers(content, where, "stature_error_sd", ("stature",), (0.0, 0.2))[0])
 
 
 def offset_std_m(keypoint_set: KeypointSet) -> np.ndarray:

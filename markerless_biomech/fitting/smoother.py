@@ -111,6 +111,7 @@ def covariances_before(joint: jax.Array, factor: Factor) -> tuple[jax.Array, jax
         regression = -inverse.T @ at_t.ahead
         cross = regression @ joint
         own = inverse.T @ inverse + cross @ regression.T
+        own = 0.5 * (own + own.T)  # or its skew part grows fourfold with every frame
         following = cross[:, :Q]
         return jnp.block([[own, following], [following.T, joint[:Q, :Q]]]), own
 

@@ -240,14 +240,14 @@ def _costs(window: Window, newest_reprojection: jax.Array) -> dict[str, jax.Arra
 
 
 # Mean of min(|z|, delta)^2 / 2 over a unit normal in the plane: what clipped squares are short of.
-_CLIPPED_SHARE = 1.0 - math.exp(-0.5 * priors.HUBER_DELTA**2)
+CLIPPED_SHARE = 1.0 - math.exp(-0.5 * priors.HUBER_DELTA**2)
 
 
 def _noise(window: Window, summary: ReprojectionSummary, absorbed: jax.Array, hop_s: jax.Array) -> jax.Array:
     """(C,) follow each camera's noise: clipped squares over their number, less what the fit itself absorbed."""
     total = jnp.maximum(jnp.sum(summary.count), 1.0)
     freedom = jnp.clip(1.0 - absorbed / total, 0.2, 1.0)
-    ratio = summary.squares / jnp.maximum(summary.count, 1e-6) / (_CLIPPED_SHARE * freedom)
+    ratio = summary.squares / jnp.maximum(summary.count, 1e-6) / (CLIPPED_SHARE * freedom)
     gain = jnp.minimum(hop_s / NOISE_TIME_S, 0.2) * (summary.count > 8.0)
     noise = window.noise_m * jnp.sqrt(1.0 + gain * (jnp.clip(ratio, 0.1, 10.0) - 1.0))
     return jnp.clip(noise, *NOISE_BOUNDS_M)
