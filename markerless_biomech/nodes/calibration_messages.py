@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..body.subject import Subject
 from ..cameras.calibrated_camera import Rig
 from ..cameras.frame_sets import FrameSet
 from ..keypoints import KeypointSet
+from ..settings import SessionSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +23,16 @@ class Stretch:
 class CalibrationRequest:
     """What is to be fitted."""
 
-    stretches: tuple[Stretch, ...]
     keypoint_set: KeypointSet
     height_m: float | None
     """Stature that somebody has measured; None: nobody has."""
     name: str
     """The new subject's."""
+    settings: SessionSettings
+    time_offsets_s: dict[str, float] = field(default_factory=dict)
+    """By camera, to be added to its stamps."""
+    stretches: tuple[Stretch, ...] = ()
+    """Filled while collecting."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from ..body.subject import Subject, load_subject, subject_from_height
 from ..cameras.rig import Rig, load_rig
 from ..errors import InputError
 from ..keypoints import KeypointSet
-from ..settings import EstimatorSettings
+from ..settings import EstimatorSettings, SessionSettings
+from .calibration_messages import CalibrationRequest
 
 DEFAULT_HEIGHT_M = next(field.default for field in fields(EstimatorSettings) if field.name == "height_m")
 
@@ -49,6 +50,21 @@ def measured_height_m(settings: EstimatorSettings) -> float | None:
     """The person's stature, where somebody has given it: neither a default nor the height of another fit is one."""
     given = not settings.subject_file and settings.height_m != DEFAULT_HEIGHT_M
     return settings.height_m if given else None
+
+
+def calibration_request(
+    settings: EstimatorSettings, keypoint_set: KeypointSet, name: str, height_m: float | None
+) -> CalibrationRequest:
+    """What the second process is asked, but for the frame sets. It leaves a GPU to the live fit."""
+    return CalibrationRequest(
+        keypoint_set,
+        height_m,
+        name,
+        SessionSettings(
+            association_gate=settings.association_gate, capture_volume_m=settings.capture_volume_m, device="cpu"
+        ),
+        dict(zip(settings.cameras, settings.camera_time_offsets_s, strict=False)),
+    )
 
 
 def calibration_path(settings: EstimatorSettings, name: str, now: datetime) -> Path:

@@ -21,8 +21,14 @@ from ..keypoints import KeypointSet
 from ..results import Tracking
 from ..settings import EstimatorSettings
 from .calibration import SubjectCalibration, SubjectStatus
-from .calibration_messages import CalibratedSubject, CalibrationRequest
-from .configured import calibration_path, load_configured_subject, measured_height_m, subject_words
+from .calibration_messages import CalibratedSubject
+from .configured import (
+    calibration_path,
+    calibration_request,
+    load_configured_subject,
+    measured_height_m,
+    subject_words,
+)
 from .publishing import ResultPublisher
 from .worker import FitWorker, State
 
@@ -37,6 +43,11 @@ class SubjectInUse:
         self._service = node.create_service(Trigger, "~/calibrate_subject", self._handle_calibrate)
         # made in configure, gone after cleanup
         self._configured: tuple[EstimatorSettings, KeypointSet, FitWorker, ResultPublisher] | None = None
+        # kept, so that calibrating again knows what the first time knew
+        self._height_m: float | None = None
+        """The stature given to the last calibration."""
+        self._height_from_file: dict[str, float | None] = {}
+        """By the names of the files that calibrations wrote."""
 
     def configured(
         self, settings: EstimatorSettings, keypoint_set: KeypointSet, worker: FitWorker, publisher: ResultPublisher
@@ -96,8 +107,9 @@ class SubjectInUse:
         if estimator.rig is None:
             raise InputError("no camera is known yet; call again when the subject is tracked")
         name = estimator.subject.name if settings.subject_file else "subject"
-        request = CalibrationRequest((), keypoint_set, measured_height_m(settings), name)
-        self.calibration.start(request, settings.calibration_s)
+        height_m = self._height_from_file.get(settings.subject_file, measured_height_m(settings))
+        self.calibration.start(calibration_request(settings, keypoint_set, name, height_m), settings.calibration_s)
+        self._height_m = height_m
         when = " as soon as somebody is tracked" if estimator.tracking is Tracking.LOST else ""
         return (
             f"collecting {settings.calibration_s:.1f} s of frame sets{when}; "
@@ -115,6 +127,7 @@ class SubjectInUse:
         except InputError as error:
             self._use(subject, settings)
             raise InputError(f"the calibrated subject is in use, but not saved: {error}") from error
+        self._height_from_file[str(path)] = self._height_m
         # Whoever asks for the parameter, or configures again, gets the subject that is in use.
         answer = self._node.set_parameters([Parameter("subject_file", value=str(path))])[0]
         if not answer.successful:
