@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from markerless_biomech.body.names import JOINT_NAMES
+from markerless_biomech.body.population import population_prior
 from markerless_biomech.body.subject import subject_from_height
 from markerless_biomech.cameras.rig import Camera, Rig
 from markerless_biomech.keypoints import KeypointFrame, load_keypoint_set
 from markerless_biomech.recording.bags import BagWriter
 from markerless_biomech.recording.definitions import definition_texts, subject_text
+from markerless_biomech.recording.knowledge import known_scales, scale_prior
 from markerless_biomech.recording.oracle import BodyOracle, project_px
 from markerless_biomech.recording.result_bag import BodyTrack, ResultBag
 from markerless_biomech.recording.result_messages import (
@@ -23,8 +26,9 @@ from markerless_biomech.recording.result_messages import (
     report_to_message,
 )
 from markerless_biomech.recording.session_bag import write_cameras, write_definitions, write_frame
-from markerless_biomech.results import BodyEstimate, FitReport, Tracking
+from markerless_biomech.results import BodyEstimate, FitReport, Tracking, lost
 from markerless_biomech.rotations import xyzw_from_matrix
+from markerless_biomech.session import Determined, SessionFit, TrialFit
 
 START_NS = 1_700_000_000_000_000_000
 SWING_DEG = {"hip_flexion": 25.0, "knee_angle": 28.0, "ankle_angle": 10.0, "arm_flex": 20.0, "elbow_flex": 12.0}
@@ -160,7 +164,7 @@ def write_made_bag(session: ResultBag, path: Path) -> Path:
             "/body_state_settled": session.settled,
             "/truth/body_state": session.truth,
         }.items():
-            for estimate in _estimates(track):
+            for estimate in estimates_of(track):
                 writer.write(topic, body_to_message(writer.types, estimate), estimate.stamp_ns)
         writer.write("/truth/fitted_cameras", cameras_to_message(writer.types, _cameras(session)), frames[0].arrival_ns)
         for record in session.records:
@@ -168,7 +172,8 @@ def write_made_bag(session: ResultBag, path: Path) -> Path:
     return path
 
 
-def _estimates(track: BodyTrack | None) -> list[BodyEstimate]:
+def estimates_of(track: BodyTrack | None) -> list[BodyEstimate]:
+    """The track as the fit would have given it."""
     assert track is not None
     return [
         BodyEstimate(
@@ -201,3 +206,35 @@ def _cameras(session: ResultBag) -> FittedCameras:
         share_used=np.ones(count),
         status=np.zeros(count, dtype=np.uint8),
     )
+
+
+def with_calibrated_subject(session: ResultBag, offset_sd_m: float = 0.01, seed: int = 0) -> ResultBag:
+    """The session with a subject as `calibrate` leaves it: offsets, and a covariance."""
+    rng = np.random.default_rng(seed)
+    keypoint_set = session.keypoint_set
+    scales = population_prior().conditional(1.75).mean + rng.normal(0.0, 0.02, 10)
+    offsets_m = {name: rng.normal(0.0, offset_sd_m, 3) for name in keypoint_set.names}
+    std = np.concatenate([np.full(10, 0.004), np.full(3 * len(keypoint_set), 0.003)])
+    subject = replace(session.subject, scales=scales, offsets_m=offsets_m, covariance=np.diag(std**2))
+    return replace(session, subject=subject)
+
+
+def made_fit(session: ResultBag) -> SessionFit:
+    """What `calibrate` might have found in the session with a calibrated subject: residuals of 3 px, one gap."""
+    rng = np.random.default_rng(1)
+    assert session.settled is not None
+    frames, cameras, keypoints = len(session.settled), len(session.rig), len(session.keypoint_set)
+    residual_px = rng.rayleigh(3.0, (frames, cameras, keypoints))
+    residual_px[frames // 2, 1] += 30.0
+    bodies = [replace(body, settled=True) for body in estimates_of(session.settled)]
+    bodies[3:6] = [lost(body.stamp_ns, keypoints) for body in bodies[3:6]]
+    residual_px[3:6] = np.nan
+    trial = TrialFit(session.path.name, tuple(bodies), residual_px, np.ones_like(residual_px))
+    prior = scale_prior(session.subject.height_m)
+    offsets = [
+        Determined(f"offset {name} {axis}", "m", value, 0.0, 0.015, 0.003)
+        for name, offset_m in session.subject.offsets_m.items()
+        for axis, value in zip("xyz", offset_m, strict=True)
+    ]
+    determined = (*known_scales(session.subject, prior), *offsets)
+    return SessionFit(session.subject, (trial,), tuple(session.rig), determined, {"reprojection": 1.0}, 2.0, 3.8)

@@ -19,7 +19,7 @@ from .evaluation import evaluate_bag
 from .oracle import BodyOracle
 from .plots import STYLE, Curves, angle_curves, angle_figure, residual_figure
 from .report_files import check_page_writable, drawn, write_page
-from .report_page import figures, notice, page, section
+from .report_page import Picture, figures, notice, page, section
 from .report_tables import camera_section, evaluation_section, joint_section, latency_section, summary_tiles
 from .reprojection import CameraResiduals, reprojection_residuals
 from .result_bag import RESULTS, BodyTrack, ResultBag, read_result_bag
@@ -63,13 +63,28 @@ def write_session_report(session: ResultBag, out_html: Path, title: str, force: 
     results = {name: _evaluated(session, name) for name in RESULTS}
     with mpl.rc_context(STYLE):
         pictures = [drawn(*figure) for figure in _figures(session)]
+        about_subject, subject_html = _subject(session)
     sections = [section(name, heading, figures(pictures, name)) for name, heading in SECTIONS.items()]
     if not pictures:
         sections = [notice("The subject was never tracked in this recording.")]
-    sections += [evaluation_section(results), joint_section(results)]
+    sections += [subject_html, evaluation_section(results), joint_section(results)]
     sections += [latency_section(session), camera_section(results, session)]
     html = page(title, _subtitle(session), summary_tiles(session, results), sections)
-    return write_page(out_html, html, pictures, force)
+    return write_page(out_html, html, [*pictures, *about_subject], force)
+
+
+def _subject(session: ResultBag) -> tuple[list[Picture], str]:
+    """Pictures and HTML of the section on the subject; nothing where its spread is not known."""
+    if session.subject.covariance is None:
+        return [], ""
+    # What only calibrated subjects need: the offline fit takes a while to import.
+    from .report_subject import evidence_of_bag, subject_figures, subject_section
+
+    evidence = evidence_of_bag(session)
+    if evidence is None:
+        return [], ""
+    pictures = [drawn(*figure) for figure in subject_figures(evidence)]
+    return pictures, subject_section(evidence, pictures)
 
 
 def _subtitle(session: ResultBag) -> str:
@@ -176,9 +191,12 @@ def _angles(session: ResultBag, start_ns: int, end_s: float) -> tuple[str, str, 
         angle_curves(track, start_ns, session.half_frame_ns)
         for track in (None if best == "live" else session.track(best), session.live, session.truth)
     )
+    lines = f"The line is the {best} result"
+    if smooth and live:
+        lines = f"The thick line is the {best} result, the thin one the live result"
     caption = (
-        f"Joint angles in degrees over time. The thick line is the {best} result, the thin one the live result; the "
-        "band is two standard deviations to either side, as the fit itself states them."
+        f"Joint angles in degrees over time. {lines}; the band is two standard deviations to either side, as the fit "
+        "itself states them."
     )
     caption += " The dashed line is the truth of the simulation." if truth is not None else ""
     return "angles", caption, angle_figure(Curves(smooth, live, truth, best), end_s)
