@@ -147,16 +147,38 @@ def _subject(path: Path | None, height_m: float | None) -> Any:
 @click.option("--result", type=click.Choice(RESULTS), help=f"{WHICH} {BEST}")
 @click.option("--skip-s", type=click.FloatRange(0), default=0.0, help="Leave out so much of the start. [s]")
 @click.option("--reference", type=PATH, help="joints.csv of another program to compare with.")
-def evaluate(bag: Path, result: str | None, skip_s: float, reference: Path | None) -> Answer:
+@click.option(
+    "--leave-one-out",
+    is_flag=True,
+    help="Fit anew without each camera in turn and score the one left out; needs three cameras and no truth.",
+)
+def evaluate(bag: Path, result: str | None, skip_s: float, reference: Path | None, leave_one_out: bool) -> Answer:
     """Judge the results in BAG: against the images, against the truth where the bag holds it.
 
     \b
     Example:
       markerless-biomech evaluate walk_result --skip-s 1 --json
+      markerless-biomech evaluate lab_refit --leave-one-out
     """
     from ..recording.evaluation import evaluate as judge
 
-    return judge(bag, result, skip_s, reference)
+    answer = judge(bag, result, skip_s, reference)
+    if leave_one_out:
+        answer["leave_one_out"] = _leave_one_out(bag, skip_s)
+    return answer
+
+
+def _leave_one_out(bag: Path, skip_s: float) -> Answer:
+    """The key of this name."""
+    from ..devices import enable_compile_cache
+    from ..recording.leave_one_out import leave_one_out
+    from ..recording.recorded_session import read_session
+    from ..recording.result_bag import result_bag
+
+    enable_compile_cache()
+    recorded = read_session(bag)
+    with progress_bar("leaving cameras out") as progress:
+        return leave_one_out(recorded, result_bag(recorded), skip_s, progress=progress)
 
 
 @command("report")

@@ -148,7 +148,6 @@ class ResultBag:
             cameras.add(name)
         return np.array([group[(len(group) - 1) // 2] for group in groups], dtype=np.int64)
 
-
     def frame_set_tracking(self) -> np.ndarray:
         """(N,) state of each frame set by the best result that has one; LOST where none has.
 
@@ -166,7 +165,12 @@ class ResultBag:
 
 def read_result_bag(path: str | Path, keypoint_set: KeypointSet | None = None) -> ResultBag:
     """Read a bag with results. Raises InputError for a bag that nothing was fitted to."""
-    session = read_session(path, keypoint_set)
+    return result_bag(read_session(path, keypoint_set))
+
+
+def result_bag(session: RecordedSession) -> ResultBag:
+    """The same of a bag that was read."""
+    path = session.path
     if "subject" not in session.definitions:
         raise InputError(
             f"{path}: holds no definitions/subject and so no result; run 'markerless-biomech replay' or 'refit' on it "
