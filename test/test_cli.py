@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from markerless_biomech.errors import InputError
 from markerless_biomech.recording import real_recording
 from markerless_biomech.recording.recorded_session import read_session
 from markerless_biomech.recording.replay import replay
+from markerless_biomech.recording.session_bag import write_inputs
 from markerless_biomech.results import Tracking
 from markerless_biomech.settings import EstimatorSettings, SimulationSettings
 
@@ -149,6 +151,28 @@ def test_export_writes_a_row_for_each_settled_state(result, tmp_path):
     assert lines[0].startswith("time_s,hip_flexion_r,")
 
 
+def test_a_subject_that_was_never_tracked_is_said_by_every_command(walk, tmp_path):
+    session, rng = read_session(walk["bag"]), np.random.default_rng(0)
+    noise = [replace(frame, points=rng.uniform(0, 700, (1, 17, 3)).astype(np.float32)) for frame in session.frames]
+    write_inputs(tmp_path / "noise", session.keypoint_set, session.rig, noise)
+    replayed = run("replay", tmp_path / "noise", "--height-m", 1.75, "--out", tmp_path / "result")
+    assert replayed.exit_code == 0 and "never tracked" in replayed.stderr
+    for command_ in (("evaluate",), ("export", "--out", tmp_path / "joints.csv")):
+        failed = run(*command_, tmp_path / "result")
+        assert failed.exit_code == 1 and "never tracked" in failed.stderr and "replay' on it" not in failed.stderr
+
+
+def test_a_folder_where_a_file_is_wanted_is_named(result, tmp_path):
+    for arguments in (
+        ("export", result["out"], "--out", tmp_path, "--force"),
+        ("report", result["out"], "--out", tmp_path, "--force"),
+        ("evaluate", result["out"], "--reference", tmp_path),
+    ):
+        failed = run(*arguments)
+        assert failed.exit_code == 1 and f"{tmp_path}" in failed.stderr and "a folder" in failed.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_overwritten_without_force(walk, result, tmp_path):
     for arguments in (
         (*SIMULATE, "--out", walk["bag"]),
@@ -224,6 +248,7 @@ def test_json_has_no_values_that_json_does_not_know():
 def test_no_progress_is_drawn_where_there_is_no_terminal(capsys):
     with progress_bar("working") as progress:
         progress(0.5)
+        progress(0.6, "objective 12.5")
     assert capsys.readouterr() == ("", "")
 
 

@@ -12,6 +12,7 @@ from .live import benchmark, demo
 from .machine import doctor, warmup
 from .running import Commands
 from .sessions import evaluate, export, import_, replay, report, simulate
+from .subjects import calibrate, refit
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -23,5 +24,18 @@ def main() -> None:
     """
 
 
-for _command in (demo, simulate, import_, replay, evaluate, report, export, benchmark, warmup, doctor):
+for _command in (
+    demo,
+    simulate,
+    import_,
+    calibrate,
+    refit,
+    replay,
+    evaluate,
+    report,
+    export,
+    benchmark,
+    warmup,
+    doctor,
+):
     main.add_command(_command)

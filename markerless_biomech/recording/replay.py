@@ -35,6 +35,7 @@ from .session_bag import write_definitions
 
 RESULT_TOPICS = frozenset(
     ("joint_states", "body_state", "body_state_settled", "fit_report", "fitted_cameras", "robot_description", "tf")
+    + ("body_state_refit",)
     + (
         "definitions/model",
         "definitions/subject",

@@ -1,0 +1,208 @@
+"""Commands of the offline fit: calibrate, refit."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import InputError
+from ..settings import SessionSettings
+from .options import PATH, force_option, settings_from_options, settings_options
+from .running import Answer, command, progress_bar, say
+
+if TYPE_CHECKING:
+    from ..keypoints import KeypointSet
+    from ..session import Determined, SessionFit, Trial
+
+PREPARING = "preparing; the first time this takes a minute"
+
+keypoint_set_option = click.option("--keypoint-set", help="File of the keypoint set, where the bag does not define it.")
+
+
+@command("calibrate")
+@click.argument("bags", type=PATH, nargs=-1, required=True, metavar="BAG...")
+@click.option("--out", type=PATH, required=True, help="subject.yaml to write.")
+@click.option("--height-m", type=click.FloatRange(0.5, 2.5), help="Stature, where it was measured. [m]")
+@click.option("--name", default="subject", show_default=True, help="Name of the person in the file.")
+@click.option("--report", type=PATH, help="HTML file to write as well: how sure it all is, with pictures.")
+@click.option("--refine-cameras", type=PATH, help="rig.yaml to write. Comes with a later version.")
+@keypoint_set_option
+@settings_options(SessionSettings)
+@force_option
+def calibrate(
+    bags: tuple[Path, ...],
+    out: Path,
+    height_m: float | None,
+    name: str,
+    report: Path | None,
+    refine_cameras: Path | None,
+    keypoint_set: str | None,
+    force: bool,
+    **options: Any,
+) -> Answer:
+    """Find the person's body in one or several recordings: segment lengths, and where each keypoint sits.
+
+    All BAGs are of one person and one keypoint set; a few seconds of varied movement are best.
+
+    \b
+    Example:
+      markerless-biomech calibrate walk1 walk2 squat --height-m 1.81 --out anna.yaml --report anna.html
+    """
+    _no_camera_refinement(refine_cameras is not None)
+    settings = settings_from_options(SessionSettings, options)
+    _check_writable(out, report, force)
+    from ..devices import enable_compile_cache
+    from ..session import fit_session
+
+    enable_compile_cache()
+    trials, points = _trials(bags, keypoint_set)
+    with progress_bar("calibrating") as progress:
+        progress(0.0, PREPARING)
+        fit = fit_session(trials, points, height_m, name, settings, progress)
+    return _calibrated(fit, points, height_m, settings, out, report, force)
+
+
+def _no_camera_refinement(wanted: bool) -> None:
+    if wanted:
+        raise InputError(
+            "--refine-cameras: this version does not refine cameras yet; leave it out, and the cameras stay as they are"
+        )
+
+
+def _check_writable(out: Path, report: Path | None, force: bool) -> None:
+    """Before the long work, not after it."""
+    from ..files import refuse_existing, refuse_folder
+
+    refuse_folder(out)
+    refuse_existing(out, force)
+    if report is not None:
+        from ..recording.report_files import check_page_writable
+
+        check_page_writable(report, force)
+
+
+def _trials(bags: tuple[Path, ...], keypoint_set: str | None) -> tuple[list[Trial], KeypointSet]:
+    """The recordings and their keypoint set; InputError where they differ in it."""
+    from ..keypoints import load_keypoint_set
+    from ..recording.trials import read_trial
+
+    twice = [bag for bag in bags if [other.resolve() for other in bags].count(bag.resolve()) > 1]
+    if twice:
+        raise InputError(f"{twice[0]} is given twice; the same frames do not make the subject any surer")
+    own_set = load_keypoint_set(keypoint_set) if keypoint_set else None
+    read = [read_trial(bag, own_set) for bag in bags]
+    points = read[0][1]
+    for bag, (_, other) in zip(bags, read, strict=True):
+        if other.to_dict() != points.to_dict():
+            raise InputError(
+                f"{bag}: its keypoint set '{other.name}' is not the '{points.name}' of {bags[0]}; "
+                "calibrate with recordings of one keypoint set"
+            )
+    return [trial for trial, _ in read], points
+
+
+def _calibrated(
+    fit: SessionFit,
+    points: KeypointSet,
+    height_m: float | None,
+    settings: SessionSettings,
+    out: Path,
+    report: Path | None,
+    force: bool,
+) -> Answer:
+    """Write the files; the command's answer."""
+    import dataclasses
+
+    from ..body.subject import save_subject
+    from ..recording.knowledge import known_segments, scale_prior
+
+    subject = dataclasses.replace(fit.subject, date=datetime.date.today().isoformat())
+    save_subject(subject, out, force)
+    if report is not None:
+        from ..recording.report_subject import write_subject_report
+
+        write_subject_report(dataclasses.replace(fit, subject=subject), points, report, force)
+    return {
+        "out": out,
+        "subject": out,
+        "rig": None,
+        **({"report": report} if report is not None else {}),
+        "height_m": subject.height_m,
+        "reprojection_px": fit.reprojection_px,
+        "noise_correlation": fit.noise_correlation,
+        **_how_sure(fit, known_segments(subject, scale_prior(height_m, settings.height_std_m))),
+    }
+
+
+def _how_sure(fit: SessionFit, segments: tuple[Determined, ...]) -> Answer:
+    """What the recordings said of scales, segment lengths and offsets."""
+    scales = [one for one in fit.determined if not one.name.startswith("offset ")]
+    offsets = [one for one in fit.determined if one.name.startswith("offset ")]
+    return {
+        "segments": {one.name: f"{one.value:.3f} m, known to {1000 * one.posterior_std:.1f} mm" for one in segments},
+        "determined": [_plain(one) for one in (*scales, *segments)],
+        "offsets": [_plain(one) for one in offsets],
+        "hardly_determined": _doubts((*scales, *segments), offsets),
+    }
+
+
+def _plain(one: Determined) -> dict[str, Any]:
+    return {key: getattr(one, key) for key in ("name", "unit", "value", "prior_std", "posterior_std")}
+
+
+def _doubts(lengths: tuple[Determined, ...], offsets: list[Determined]) -> str:
+    """What the recordings could not say, short: names of scales and segments, keypoints by number."""
+    from ..recording.knowledge import in_words, undetermined
+
+    named = dict.fromkeys(in_words(one.name) for one in undetermined(lengths))
+    keypoints = dict.fromkeys(one.name.rsplit(" ", 1)[0].removeprefix("offset ") for one in undetermined(offsets))
+    parts = list(named)
+    if keypoints:
+        shown = ", ".join(list(keypoints)[:4]) + (", ..." if len(keypoints) > 4 else "")
+        parts.append(f"offsets of {len(keypoints)} keypoints ({shown})")
+    return ", ".join(parts) or "nothing"
+
+
+@command("refit")
+@click.argument("bag", type=PATH)
+@click.option("--subject", type=PATH, required=True, help="subject.yaml of the person.")
+@click.option("--out", type=PATH, required=True, help="Folder of the result bag to write.")
+@click.option("--refine-cameras", is_flag=True, help="Refine the cameras too. Comes with a later version.")
+@keypoint_set_option
+@settings_options(SessionSettings, without=("frames_most", "height_std_m"))
+@force_option
+def refit(
+    bag: Path,
+    subject: Path,
+    out: Path,
+    refine_cameras: bool,
+    keypoint_set: str | None,
+    force: bool,
+    **options: Any,
+) -> Answer:
+    """Fit the best trajectory to the whole of BAG, offline: every frame set with what came before and after.
+
+    \b
+    Example:
+      markerless-biomech refit walk1 --subject anna.yaml --out walk1_refit
+    """
+    _no_camera_refinement(refine_cameras)
+    settings = settings_from_options(SessionSettings, options)
+    from ..body.subject import load_subject
+    from ..devices import enable_compile_cache
+    from ..keypoints import load_keypoint_set
+    from ..recording.refit import refit as run
+
+    enable_compile_cache()
+    person = load_subject(subject)
+    own_set = load_keypoint_set(keypoint_set) if keypoint_set else None
+    with progress_bar("refitting") as progress:
+        progress(0.0, PREPARING)
+        summary = run(bag, person, out, settings, force, own_set, progress)
+    answer = {"out": out, **vars(summary)}
+    if remark := answer.pop("remark"):
+        say(remark)
+    return answer

@@ -1,0 +1,156 @@
+"""Fits a whole bag offline, for a subject that is known: the best trajectory, and a bag that holds it.
+
+The new bag holds everything of its input and /body_state_refit, one state for each frame set. Live results are kept
+where they are of the same body; those of another body would not fit the definitions, and are left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from ..body.subject import Subject
+from ..body.urdf import urdf_text
+from ..errors import InputError
+from ..keypoints import KeypointSet
+from ..results import FitReport, Tracking
+from ..session import SessionFit, Trial, TrialFit, fit_trajectories
+from ..settings import SessionSettings, to_dict
+from .bags import BagWriter, check_writable, open_bag
+from .camera_health import fitted_cameras
+from .definitions import definition_texts, model_id, subject_from_text, yaml_text
+from .recorded_session import RecordedSession, read_session, relative_name
+from .result_messages import body_to_message, cameras_to_message
+from .session_bag import write_definitions
+from .trials import trial_from_session
+
+WRITTEN_ANEW = frozenset(
+    ("body_state_refit", "robot_description")
+    + tuple(f"definitions/{name}" for name in ("model", "subject", "keypoint_set", "rig", "settings"))
+)
+LIVE_RESULTS = frozenset(
+    ("joint_states", "body_state", "body_state_settled", "fit_report", "fitted_cameras", "tf", "step_events")
+    + ("gait_parameters",)
+)
+"""Left out where they are of another body."""
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class RefitSummary:
+    """What a refit did."""
+
+    frames: int
+    """Frame sets."""
+    tracked: int
+    lost: int
+    seconds: float
+    """Wall-clock time of the fit."""
+    reprojection_px: float
+    noise_correlation: float
+    remark: str = ""
+    """A sentence where live results were left out."""
+
+
+def refit(
+    bag: str | Path,
+    subject: Subject,
+    out: str | Path,
+    settings: SessionSettings | None = None,
+    force: bool = False,
+    keypoint_set: KeypointSet | None = None,
+    progress: Progress = lambda *_: None,
+) -> RefitSummary:
+    """Fit `bag` offline and write `out`."""
+    if Path(out).resolve() == Path(bag).resolve():
+        raise InputError(f"{out} is the bag to be read; give --out another name")
+    check_writable(Path(out), force)
+    settings = settings or SessionSettings()
+    session = read_session(bag, keypoint_set)
+    trial = trial_from_session(session)
+    start_s = time.monotonic()
+    fit = fit_trajectories([trial], session.keypoint_set, subject, settings, progress)
+    seconds = time.monotonic() - start_s
+    left_out = _has_live_results(session) and not _is_of(session, subject)
+    with BagWriter(out, force) as writer:
+        _copy_input(writer, session, WRITTEN_ANEW | (LIVE_RESULTS if left_out else frozenset()))
+        _write_definitions(writer, session, subject, settings, keep_settings=not left_out)
+        _write_results(writer, session, trial, fit)
+    tracking = [body.tracking for body in fit.trials[0].bodies]
+    return RefitSummary(
+        frames=len(tracking),
+        tracked=tracking.count(Tracking.TRACKED),
+        lost=tracking.count(Tracking.LOST),
+        seconds=seconds,
+        reprojection_px=fit.reprojection_px,
+        noise_correlation=fit.noise_correlation,
+        remark=f"the live results in {bag} are of another body; {out} leaves them out" if left_out else "",
+    )
+
+
+def _copy_input(writer: BagWriter, session: RecordedSession, unwanted: frozenset[str]) -> None:
+    """Everything but the unwanted topics, byte for byte."""
+    with open_bag(session.path) as reader:
+        for connection, time_ns, data in reader.raw_messages(lambda topic: relative_name(topic) not in unwanted):
+            writer.write_raw(connection.topic, connection.msgtype, data, time_ns, like=connection)
+
+
+def _has_live_results(session: RecordedSession) -> bool:
+    return any(session.bodies(topic) for topic in ("body_state", "body_state_settled"))
+
+
+def _is_of(session: RecordedSession, subject: Subject) -> bool:
+    """Whether the bag's results were made with this body; name, date and what is known of it do not matter."""
+    text = session.definitions.get("subject")
+    if text is None:
+        return False
+    other = subject_from_text(text, f"{session.path}: definitions/subject")
+    return (
+        np.array_equal(other.scales, subject.scales)
+        and other.keypoint_set == subject.keypoint_set
+        and set(other.offsets_m) == set(subject.offsets_m)
+        and all(np.array_equal(other.offsets_m[name], subject.offsets_m[name]) for name in other.offsets_m)
+    )
+
+
+def _write_definitions(
+    writer: BagWriter, session: RecordedSession, subject: Subject, settings: SessionSettings, keep_settings: bool
+) -> None:
+    """Of this body; the live estimator's settings stay where its results do, and the refit's come beside them."""
+    start_ns = session.frames[0].arrival_ns
+    live = yaml.safe_load(session.definitions.get("settings", "")) if keep_settings else None
+    texts = definition_texts(session.keypoint_set, session.rig, subject)
+    texts["settings"] = yaml_text({**(live or {}), "refit": to_dict(settings)})
+    write_definitions(writer, texts, start_ns)
+    writer.write_text("/robot_description", urdf_text(subject), start_ns)
+
+
+def _write_results(writer: BagWriter, session: RecordedSession, trial: Trial, fit: SessionFit) -> None:
+    """The states, each as received with its frame set, and at last how the cameras stand."""
+    world, name = session.rig.world_frame, model_id(session.keypoint_set)
+    for frame_set, body in zip(trial.frame_sets, fit.trials[0].bodies, strict=True):
+        message = body_to_message(writer.types, body, world, model_id=name)
+        writer.write("/body_state_refit", message, frame_set.last_arrival_ns)
+    report = _camera_report(fit.trials[0])
+    cameras = fitted_cameras(trial.rig, report.stamp_ns, fit.cameras, report)
+    end_ns = max(frame.arrival_ns for frame in session.frames)
+    writer.write("/fitted_cameras", cameras_to_message(writer.types, cameras, world), end_ns)
+
+
+def _camera_report(trial: TrialFit) -> FitReport:
+    """Each camera's mean residual and share of points used, over the whole trial."""
+    used, seen = np.isfinite(trial.residual_px), trial.weight > 0
+    total_px = np.where(used, trial.residual_px, 0.0).sum(axis=(0, 2))
+    count = used.sum(axis=(0, 2))
+    return FitReport(
+        stamp_ns=trial.bodies[-1].stamp_ns,
+        result="OK",
+        camera_residual_px=np.where(count > 0, total_px / np.maximum(count, 1), np.nan),
+        camera_share=count / np.maximum(seen.sum(axis=(0, 2)), 1),
+    )
