@@ -16,30 +16,23 @@ import numpy as np
 
 from .body.model import NEUTRAL_QPOS, body_parameters
 from .body.subject import Subject
-from .cameras.association import Group, Prediction, Rays, best_group, nearest_person, triangulate
+from .cameras.association import Prediction, Rays, nearest_person, triangulate
 from .cameras.calibrated_camera import Camera, Rig
 from .cameras.frame_sets import FrameSet
 from .cameras.rig import camera_arrays
+from .cold_start import FEWEST_VIEWS, ColdStart
 from .devices import choose_device
 from .errors import InputError
 from .fitting import priors
-from .fitting.cold_start import START_POSTURES, placed, rigidity
-from .fitting.programs import Programs, compile_programs
+from .fitting.first_pose import STARTS
+from .fitting.programs import Expectation, Programs, compile_programs
 from .fitting.residuals import Observations
 from .fitting.trajectory import LiveFit, Window
 from .keypoints import KeypointSet
 from .results import BodyEstimate, FitReport, MotionEstimate, Tracking
 from .settings import EstimatorSettings
 from .sightings import PEOPLE, Lookout, Sighting
-
-FEWEST_VIEWS = 2
-"""Views without which the state is predicted."""
-
-AGREEING_AT_START = 0.5
-"""Share of the points that must agree with the model for a cold start to be taken."""
-
-WORST_NOISE_M = 0.06
-"""Points that scatter more than this about the model, as a length at the person, for `coast_s` are not the subject."""
+from .trust import DIVERGED, DRIFTED, Trust
 
 DRIFT_M_S2 = 1.0
 """Acceleration (m/s^2) that widens the gate while nothing is seen."""
@@ -99,7 +92,9 @@ class MotionEstimator:
         self.settings = settings
         self._device = choose_device(settings.device)
         self._lookout = Lookout(self.camera_names, keypoint_set, settings.camera_time_offsets_s)
-        self._rigidity = rigidity(keypoint_set)
+        self._search = ColdStart(self._lookout, keypoint_set, settings.capture_volume_m)
+        self._trust = Trust(settings.coast_s)
+        self._core = np.isin(keypoint_set.bodies, ("pelvis", "torso", "head")) & (keypoint_set.weights > 0)
         self._programs: Programs | None = None
         # values that may be exchanged between two frame sets
         self.subject = subject
@@ -115,7 +110,6 @@ class MotionEstimator:
         self._factor = None
         self._stamp_ns = 0
         self._unseen_s = 0.0
-        self._bad_s = 0.0
         self._unsettled: deque[_Frame] = deque()
         self._sightings: deque[tuple[Sighting, float]] = deque(maxlen=settings.window_frames)
         """What the window's frames have seen, each with its hop (s)."""
@@ -184,7 +178,7 @@ class MotionEstimator:
         self.tracking = Tracking.LOST
         self._window, self._factor = None, None
         self._sightings.clear()
-        self._unseen_s = self._bad_s = 0.0
+        self._unseen_s = 0.0
 
     reacquire = reset
 
@@ -204,9 +198,9 @@ class MotionEstimator:
         nobody = self._lookout.gather(FrameSet(0, {}, "complete", 0, 0), {})
         observed = Observations(nobody.image_px, nobody.weight, nobody.delay_s)
         noise_m = np.full(len(self.camera_names), priors.DETECTOR_NOISE_M, np.float32)
-        starts = np.stack(START_POSTURES).astype(np.float32)
+        starts = np.tile(np.asarray(NEUTRAL_QPOS, np.float32), (STARTS, 1))
         programs.undistort(cameras, np.zeros((PEOPLE, *nobody.image_px.shape), np.float32))
-        programs.neutral_sites(parameters, starts)
+        self._search.take(parameters, programs)
         pose = programs.fit_pose(parameters, cameras, starts, observed, noise_m)
         window = programs.start(pose.qpos, noise_m)
         programs.expect(window, parameters, cameras, np.float32(0.01))
@@ -229,7 +223,8 @@ class MotionEstimator:
 
     def _track(self, frame_set: FrameSet, hop_s: float) -> MotionEstimate:
         """Predict, find the subject in every image, fit, judge."""
-        sighting = self._find_subject(frame_set, hop_s)
+        expected = self._expect(hop_s)
+        sighting = self._find_subject(frame_set, expected, hop_s)
         seen = sighting.views >= FEWEST_VIEWS
         if not seen:
             sighting = sighting.blind()
@@ -241,10 +236,14 @@ class MotionEstimator:
             # Not at once: one lucky glimpse now and then is no sight of the subject.
             self._unseen_s = max(0.0, self._unseen_s - hop_s)
         fit = self._fit(sighting, hop_s)
-        if not np.isfinite(np.asarray(fit.qpos)).all():
-            return self._diverged(frame_set.stamp_ns)
-        if self._drifted(fit, hop_s):
-            return self.lose(frame_set.stamp_ns, "the images have not agreed with the model for too long")
+        assert self._window is not None
+        objection = self._trust.objection(
+            sighting, fit, np.asarray(self._window.noise_m), np.asarray(expected.pixels_per_metre), hop_s
+        )
+        if objection:
+            return self._give_up(frame_set.stamp_ns, objection)
+        if not self._trust.young:
+            self._search.held()
         self.tracking = Tracking.TRACKED if seen else Tracking.COASTING
         return self._estimate(frame_set, sighting, fit)
 
@@ -258,10 +257,14 @@ class MotionEstimator:
         )
         return fit
 
-    def _find_subject(self, frame_set: FrameSet, hop_s: float) -> Sighting:
+    def _expect(self, hop_s: float) -> Expectation:
+        """Where the subject is expected `hop_s` after the newest frame."""
+        assert self._programs is not None
+        return self._programs.expect(self._window, self._parameters, self._cameras, np.float32(hop_s))
+
+    def _find_subject(self, frame_set: FrameSet, expected: Expectation, hop_s: float) -> Sighting:
         """The nearest person to the prediction in every image, left and right tested."""
-        assert self._programs is not None and self._window is not None
-        expected = self._programs.expect(self._window, self._parameters, self._cameras, np.float32(hop_s))
+        assert self._window is not None
         std_m = np.hypot(np.asarray(self._window.noise_m), 0.02 + 0.5 * DRIFT_M_S2 * (hop_s + self._unseen_s) ** 2)
         std_px = np.asarray(expected.pixels_per_metre) * std_m
         valid = np.asarray(expected.valid) & (self.keypoint_set.weights > 0)
@@ -281,55 +284,28 @@ class MotionEstimator:
         if len(views) < FEWEST_VIEWS:
             return False
         points_m, known, _ = triangulate(views)
-        trunk = known & (self._rigidity >= 0.3)
+        trunk = known & self._core
         if not trunk.any():
             return False
         return float(np.median(np.linalg.norm(points_m - sites_m, axis=-1)[trunk])) < farthest_m
 
-    def _drifted(self, fit: LiveFit, hop_s: float) -> bool:
-        """Whether the images have disagreed with the model for too long."""
-        used = np.asarray(fit.summary.used)
-        if used.any():
-            assert self._window is not None
-            noise = np.median(np.asarray(self._window.noise_m)[used.any(1)])
-            self._bad_s = self._bad_s + hop_s if noise > WORST_NOISE_M else 0.0
-        return self._bad_s > self.settings.coast_s
-
     # ---------------------------------------------------------------- cold start
 
     def _cold_start(self, frame_set: FrameSet) -> MotionEstimate:
-        """Group detections across views, place the trunk, fit one frame from several postures."""
+        """Find somebody and their pose, and begin a window with it."""
         assert self._programs is not None
-        group = self._group(frame_set)
-        if group is None:
-            return self._still_lost(frame_set, f"no person that {FEWEST_VIEWS} cameras agree on")
-        person_of_camera = {self.camera_names[camera]: person for camera, person in group.person_of_camera.items()}
-        sighting = self._lookout.gather(frame_set, person_of_camera)
-        weights = self._rigidity * group.known
-        if weights.sum() < 0.5:
-            return self._still_lost(frame_set, "too few points of the trunk in two views")
-        starts = np.stack(START_POSTURES)
-        sites_m = np.asarray(self._programs.neutral_sites(self._parameters, starts))
-        starts = np.stack([placed(q, s, group.points_m, weights) for q, s in zip(starts, sites_m, strict=True)])
+        found = self._search.find(frame_set, self._rays(frame_set), self._programs, self._parameters, self._cameras)
+        if isinstance(found, str):
+            return self._still_lost(frame_set, found)
         noise_m = np.full(len(self.camera_names), priors.DETECTOR_NOISE_M, np.float32)
-        observed = Observations(sighting.image_px, sighting.weight, sighting.delay_s)
-        pose = self._programs.fit_pose(self._parameters, self._cameras, starts.astype(np.float32), observed, noise_m)
-        agreeing = float(pose.agreeing)
-        if not agreeing >= AGREEING_AT_START:
-            return self._still_lost(
-                frame_set, f"the model meets {agreeing:.0%} of the points; expected {AGREEING_AT_START:.0%}"
-            )
-        self._window = self._programs.start(pose.qpos, noise_m)
-        self._unseen_s = self._bad_s = 0.0
-        fit = self._fit(sighting, 1.0 / priors.REFERENCE_RATE_HZ)
+        self._window = self._programs.start(found.qpos, noise_m)
+        self._unseen_s = 0.0
+        self._trust.begin(self.subject.height_m, found.stature_ratio)
+        fit = self._fit(found.sighting, 1.0 / priors.REFERENCE_RATE_HZ)
         if not np.isfinite(np.asarray(fit.qpos)).all():
-            return self._diverged(frame_set.stamp_ns)
+            return self._give_up(frame_set.stamp_ns, DIVERGED)
         self.tracking = Tracking.TRACKED
-        return self._estimate(frame_set, sighting, fit)
-
-    def _group(self, frame_set: FrameSet) -> Group | None:
-        """The group of detections that agrees best across views."""
-        return best_group(self._rays(frame_set), volume_m=self.settings.capture_volume_m)
+        return self._estimate(frame_set, found.sighting, fit)
 
     def _rays(self, frame_set: FrameSet) -> list[Rays]:
         """The people of all cameras as lines of sight."""
@@ -390,7 +366,7 @@ class MotionEstimator:
             share = np.where(confident > 0, np.minimum(count / confident, 1.0), 0.0)
         return FitReport(
             stamp_ns=frame_set.stamp_ns,
-            result="OK" if self.tracking == Tracking.TRACKED else "predicted: fewer than 2 usable views",
+            result=self._result(),
             cameras_used=tuple(name for name, n in zip(self.camera_names, count, strict=True) if n),
             keypoints_used=int(count.sum()),
             keypoints_rejected=int(np.maximum(confident - count, 0).sum()),
@@ -401,6 +377,11 @@ class MotionEstimator:
             camera_residual_px=per_camera,
             camera_share=share,
         )
+
+    def _result(self) -> str:
+        if self.tracking is not Tracking.TRACKED:
+            return f"predicted: fewer than {FEWEST_VIEWS} usable views"
+        return f"OK, but {self._trust.remark}" if self._trust.remark else "OK"
 
     def lose(self, stamp_ns: int, reason: str) -> MotionEstimate:
         """End the track: what can still be settled is, then one estimate says LOST. The next frame set starts cold."""
@@ -426,10 +407,12 @@ class MotionEstimator:
         owed, self._owed = self._owed, ()
         return owed + self._settle(None)
 
-    def _diverged(self, stamp_ns: int) -> MotionEstimate:
-        """Nothing of this window can be used."""
-        self._unsettled.clear()
-        return self.lose(stamp_ns, "the fit diverged")
+    def _give_up(self, stamp_ns: int, objection: str) -> MotionEstimate:
+        """End a track that cannot be believed; what it left to be settled is believed only if it was good once."""
+        if objection != DRIFTED:
+            self._unsettled.clear()
+            self._search.failed()
+        return self.lose(stamp_ns, objection)
 
     def _still_lost(self, frame_set: FrameSet, reason: str) -> MotionEstimate:
         """LOST is said once; after that nothing is, but why."""

@@ -7,7 +7,9 @@ from markerless_biomech.body.subject import subject_from_height
 from markerless_biomech.cameras.association import (
     Prediction,
     Rays,
-    best_group,
+    closest_m,
+    groups,
+    inside,
     nearest_person,
     right_way_round,
     triangulate,
@@ -102,21 +104,30 @@ def test_triangulation_finds_the_points_and_ignores_one_wild_view():
     assert known[4] and np.abs(points[4] - POINTS_M[4]).max() < 5e-3
 
 
-def test_two_people_are_kept_apart_across_views():
+def test_two_people_are_kept_apart_across_views_and_the_one_seen_by_more_cameras_comes_first():
     other = POINTS_M + np.array([0.8, 0.3, 0.0])
     views = rays_of(POINTS_M, person=0) + rays_of(other, person=1, cameras=(0, 2))
-    group = best_group(views)
-    assert group is not None and group.person_of_camera == {0: 0, 1: 0, 2: 0}
-    assert np.abs(group.points_m - POINTS_M).max() < 1e-3
+    people = groups(views)
+    assert [sorted((view.camera, view.person) for view in group.views) for group in people] == [
+        [(0, 0), (1, 0), (2, 0)],
+        [(0, 1), (2, 1)],
+    ]
+    assert np.abs(people[0].points_m - POINTS_M).max() < 1e-3
 
 
-def test_the_capture_volume_decides_who_is_taken():
-    other = POINTS_M + np.array([1.2, 0.3, 0.0])
-    views = rays_of(POINTS_M, person=0) + rays_of(other, person=1, cameras=(0, 2))
-    group = best_group(views, volume_m=(0.7, 2.0, -1.0, 1.5, 0.0, 2.0))
-    assert group is not None and group.person_of_camera == {0: 1, 2: 1}
-    assert best_group(views, volume_m=(5.0, 6.0, 5.0, 6.0, 0.0, 2.0)) is None
+def test_the_capture_volume_tells_who_is_inside():
+    (group,) = groups(rays_of(POINTS_M + np.array([1.2, 0.3, 0.0])))
+    assert inside(group, ()) and inside(group, (0.7, 2.0, -1.0, 1.5, 0.0, 2.0))
+    assert not inside(group, (5.0, 6.0, 5.0, 6.0, 0.0, 2.0))
 
 
-def test_one_view_is_no_group():
-    assert best_group(rays_of(POINTS_M, cameras=(1,))) is None
+def test_one_view_is_no_group_and_has_nobody_to_meet():
+    assert groups(rays_of(POINTS_M, cameras=(1,))) == []
+    assert closest_m(rays_of(POINTS_M, cameras=(1,))) == np.inf
+
+
+def test_how_far_two_views_are_from_a_person_is_measured():
+    """Rays of one camera from a person 0.5 m higher up pass the others' at about that distance."""
+    lifted = rays_of(POINTS_M + np.array([0.0, 0.0, 0.5]), cameras=(0,))
+    views = lifted + rays_of(POINTS_M, cameras=(1,))
+    assert groups(views) == [] and 0.3 < closest_m(views) < 0.6

@@ -108,7 +108,8 @@ class Rays:
 class Group:
     """One person seen in several views."""
 
-    person_of_camera: dict[int, int]
+    views: tuple[Rays, ...]
+    """Of the person, at most one a camera."""
     points_m: np.ndarray
     """(K, 3)"""
     known: np.ndarray
@@ -141,26 +142,29 @@ def triangulate(rays: list[Rays], tolerance_m: float = 0.1) -> tuple[np.ndarray,
     return points, known, distances
 
 
-def best_group(candidates: list[Rays], tolerance_m: float = 0.1, volume_m: tuple[float, ...] = ()) -> Group | None:
-    """The group of detections, at most one a camera, that agrees best across views and lies inside the volume.
+def groups(candidates: list[Rays], tolerance_m: float = 0.1) -> list[Group]:
+    """Groups of detections, at most one a camera, that agree across views; the best first.
 
     Every pair of views that agrees is grown by the views that agree with it; most views, then most keypoints, then
     least spread wins.
     """
-    groups: list[Group] = []
+    found: list[Group] = []
     taken: set[tuple[int, int]] = set()
-    pairs = _disagreements(candidates)
-    for disagreement, a, b in sorted(pairs, key=lambda pair: pair[0]):
+    for disagreement, a, b in sorted(_disagreements(candidates), key=lambda pair: pair[0]):
         if disagreement > tolerance_m:
             break
         if {(a.camera, a.person), (b.camera, b.person)} <= taken:
             continue
         group = _grown([a, b], candidates, tolerance_m)
         if group is not None:
-            taken |= set(group.person_of_camera.items())
-            if _inside(group, volume_m):
-                groups.append(group)
-    return max(groups, key=lambda g: (len(g.person_of_camera), g.known.sum(), -g.spread_m), default=None)
+            taken |= {(view.camera, view.person) for view in group.views}
+            found.append(group)
+    return sorted(found, key=lambda g: (-len(g.views), -g.known.sum(), g.spread_m))
+
+
+def closest_m(candidates: list[Rays]) -> float:
+    """Least median distance (m) of two people's lines of sight in different cameras; infinite without two views."""
+    return min((disagreement for disagreement, _, _ in _disagreements(candidates)), default=np.inf)
 
 
 def _disagreements(candidates: list[Rays]) -> list[tuple[float, Rays, Rays]]:
@@ -204,7 +208,7 @@ def _grown(seed: list[Rays], candidates: list[Rays], tolerance_m: float) -> Grou
     if known.sum() < FEWEST_KEYPOINTS:
         return None
     seen = np.stack([m.confidence >= CONFIDENT for m in members]) & known
-    return Group({m.camera: m.person for m in members}, points, known, float(np.median(distances[seen])))
+    return Group(tuple(members), points, known, float(np.median(distances[seen])))
 
 
 def _distance_to(ray: Rays, points_m: np.ndarray, known: np.ndarray) -> float:
@@ -217,7 +221,7 @@ def _distance_to(ray: Rays, points_m: np.ndarray, known: np.ndarray) -> float:
     return float(np.median(np.linalg.norm(offset - np.sum(offset * direction, -1, keepdims=True) * direction, axis=-1)))
 
 
-def _inside(group: Group, volume_m: tuple[float, ...]) -> bool:
+def inside(group: Group, volume_m: tuple[float, ...]) -> bool:
     """Whether the middle of the person is inside xmin, xmax, ymin, ymax, zmin, zmax."""
     if not volume_m:
         return True

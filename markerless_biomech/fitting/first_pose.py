@@ -1,4 +1,4 @@
-"""A pose from nothing: triangulated points place the pelvis, damped iterations from a few postures do the rest."""
+"""A pose from nothing: damped iterations from a few postures (`start_postures.py`) under a loss that grows strict."""
 
 from __future__ import annotations
 
@@ -6,73 +6,30 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from ..body.model import NEUTRAL_QPOS, BodyParameters, integrate
-from ..body.names import JOINT_NAMES
+from ..body.model import BodyParameters, integrate
 from ..cameras.camera import Cameras
-from ..keypoints import KeypointSet
 from . import priors
-from .residuals import Observations, ReprojectionSummary, joint_limits, pixels_per_metre, posture, reprojection
+from .residuals import (
+    Observations,
+    ReprojectionSummary,
+    joint_limits,
+    pixels_per_metre,
+    posture,
+    reprojection,
+)
+
+STARTS = 4
+"""Postures that are fitted side by side."""
 
 ITERATIONS = 30
 ROBUST_SCALES = (40.0, 3.0)
 """Geman-McClure's scale at the first and the last iteration, in standard deviations."""
 DAMPINGS = (1e-1, 1e-4)
 """Levenberg-Marquardt's damping, relative to the diagonal, at the first and the last iteration."""
-
-_RIGIDITY = {"pelvis": 1.0, "torso": 1.0, "head": 0.3, "femur": 0.2, "humerus": 0.2}
-"""How much a segment's points count for the pelvis' first pose; others 0.05."""
-
-
-def _posture(**degrees: float) -> np.ndarray:
-    """(41,) neutral pose with both sides' joints set."""
-    qpos = np.array(NEUTRAL_QPOS, dtype=np.float32)
-    for index, name in enumerate(JOINT_NAMES):
-        qpos[7 + index] = np.radians(degrees.get(name.removesuffix("_r").removesuffix("_l"), 0.0))
-    return qpos
-
-
-START_POSTURES = (
-    _posture(elbow_flex=20.0, pro_sup=70.0),
-    _posture(hip_flexion=45.0, knee_angle=60.0, elbow_flex=60.0, pro_sup=70.0),
-    _posture(hip_flexion=85.0, knee_angle=90.0, elbow_flex=60.0, pro_sup=70.0),
-)
-"""Standing, crouching, sitting."""
-
-
-def rigidity(keypoint_set: KeypointSet) -> np.ndarray:
-    """(K,) weight of each keypoint when the trunk is placed as a rigid body."""
-    weights = [_RIGIDITY.get(body.rsplit("_", 1)[0], 0.05) if body else 0.0 for body in keypoint_set.bodies]
-    return np.array(weights) * (keypoint_set.weights > 0)
-
-
-def placed(qpos: np.ndarray, sites_m: np.ndarray, points_m: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(41,) `qpos` moved as a rigid body so that its sites (K, 3) lie nearest to the points (Kabsch's algorithm)."""
-    share = weights / weights.sum()
-    site_centre, point_centre = share @ sites_m, share @ points_m
-    u, _, vt = np.linalg.svd((sites_m - site_centre).T @ ((points_m - point_centre) * share[:, None]))
-    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(vt.T @ u.T))])
-    rotation = vt.T @ flip @ u.T
-    moved = np.array(qpos, dtype=np.float32)
-    moved[:3] = rotation @ (qpos[:3] - site_centre) + point_centre
-    moved[3:7] = _quaternion_wxyz(rotation)
-    return moved
-
-
-def _quaternion_wxyz(rotation: np.ndarray) -> np.ndarray:
-    """Unit quaternion of a rotation matrix: the eigenvector of Bar-Itzhack's symmetric 4x4 matrix."""
-    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation
-    symmetric = np.array(
-        [
-            [xx - yy - zz, yx + xy, zx + xz, zy - yz],
-            [yx + xy, yy - xx - zz, zy + yz, xz - zx],
-            [zx + xz, zy + yz, zz - xx - yy, yx - xy],
-            [zy - yz, xz - zx, yx - xy, xx + yy + zz],
-        ]
-    )
-    x, y, z, w = np.linalg.eigh(symmetric)[1][:, -1]
-    return np.array([w, x, y, z])
+NEAR_M = 0.1
+"""A site that lies further from its point is on another limb, or the point is wild. Wide enough for a subject whose
+limbs are a tenth longer or shorter than the model's."""
 
 
 @jax.tree_util.register_dataclass
@@ -83,8 +40,9 @@ class PoseFit:
     qpos: jax.Array
     """(41,)"""
     agreeing: jax.Array
-    """Share of the seen points within 4 standard deviations of their sites."""
-    summary: ReprojectionSummary
+    """Share of the seen points within `NEAR_M` of their sites, as a length at the person."""
+    cost: jax.Array
+    """Of images, joint limits and posture: half a sum of squares in standard deviations."""
 
 
 def fit_pose(
@@ -113,9 +71,16 @@ def fit_pose(
 
     qpos = jax.lax.fori_loop(0, ITERATIONS, iteration, starts)
     _, _, summary = quadratic(qpos, ROBUST_SCALES[1])
-    sigma_px = noise_m * pixels_per_metre(cameras, qpos)
-    seen = everywhere.weight > 0
-    near = seen & (summary.residual_px < 4.0 * sigma_px[..., None])
-    agreeing = jnp.sum(near, (-1, -2)) / jnp.maximum(jnp.sum(seen, (-1, -2)), 1)
-    best = jnp.argmax(agreeing)
-    return PoseFit(qpos[best], agreeing[best], jax.tree.map(lambda x: x[best], summary))
+    distance_m = summary.residual_px / pixels_per_metre(cameras, qpos)[..., None]
+    near = jnp.sum(everywhere.weight * (distance_m < NEAR_M) > 0, (-1, -2))
+    standard = distance_m / noise_m[:, None] * jnp.sqrt(everywhere.weight)
+    cost = jnp.sum(_geman_mcclure(standard, ROBUST_SCALES[1]), (-1, -2))
+    cost = cost + joint_limits(qpos)[2] + posture(qpos, duration)[2]
+    best = jnp.argmin(jnp.nan_to_num(cost, nan=jnp.inf))
+    agreeing = near / jnp.maximum(jnp.sum(everywhere.weight > 0, (-1, -2)), 1)
+    return PoseFit(qpos[best], agreeing[best], cost[best])
+
+
+def _geman_mcclure(distance: jax.Array, scale: float) -> jax.Array:
+    """Geman-McClure's loss with the given scale (standard deviations): s^2 e^2 / (s^2 + e^2) / 2."""
+    return 0.5 * (scale * distance) ** 2 / (scale**2 + distance**2)

@@ -14,9 +14,10 @@ import jax.numpy as jnp
 
 from ..body.model import BodyParameters, sites
 from ..cameras.camera import Cameras, project, undistort
-from .cold_start import START_POSTURES, PoseFit, fit_pose
+from .first_pose import STARTS, PoseFit, fit_pose
 from .residuals import Observations, pixels_per_metre
 from .smoother import Factor
+from .start_postures import LIBRARY
 from .trajectory import LiveFit, Window, advance, predict, settled_state, start_window
 
 
@@ -49,8 +50,8 @@ class Programs:
     """(window, factor, parameters, index) -> qpos, qvel, covariance, sites, their std"""
     undistort: Callable[..., tuple[jax.Array, jax.Array]]
     """(cameras, (people, C, K, 2) px) -> normalised coordinates, reached"""
-    neutral_sites: Callable[..., jax.Array]
-    """(parameters, (S, 41)) -> (S, K, 3)"""
+    library_sites: Callable[..., jax.Array]
+    """(parameters, start_postures.LIBRARY) -> (trunks, L, K, 3)"""
     fit_pose: Callable[..., PoseFit]
     """(parameters, cameras, starts, observations, noise_m)"""
 
@@ -85,13 +86,13 @@ def compile_programs(
     observed = Observations(jnp.zeros((count, keypoints, 2)), jnp.zeros((count, keypoints)), jnp.zeros(count))
     moving = partial(advance, iterations=iterations)
     _, factor, _ = jax.eval_shape(moving, window, parameters, cameras, observed, scalar)
-    starts = jnp.zeros((len(START_POSTURES), 41))
+    starts = jnp.zeros((STARTS, 41))
     return Programs(
         start=compiled(begin, qpos, noise),
         expect=compiled(expect, window, parameters, cameras, scalar),
         advance=compiled(moving, window, parameters, cameras, observed, scalar),
         settle=compiled(settled_state, window, factor, parameters, jnp.zeros((), jnp.int32)),
         undistort=compiled(undistort, cameras, jnp.zeros((people, count, keypoints, 2))),
-        neutral_sites=compiled(sites, parameters, starts),
+        library_sites=compiled(sites, parameters, LIBRARY),
         fit_pose=compiled(fit_pose, parameters, cameras, starts, observed, noise),
     )
