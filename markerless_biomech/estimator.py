@@ -17,19 +17,20 @@ import numpy as np
 from .body.model import NEUTRAL_QPOS, body_parameters
 from .body.subject import Subject
 from .cameras.association import Prediction, Rays, nearest_person, triangulate
-from .cameras.calibrated_camera import Camera, Rig
+from .cameras.calibrated_camera import Rig
+from .cameras.cameras_in_use import CamerasInUse
 from .cameras.frame_sets import FrameSet
-from .cameras.rig import camera_arrays
 from .cold_start import FEWEST_VIEWS, ColdStart
 from .devices import choose_device
 from .errors import InputError
+from .fit_report import fit_report
 from .fitting import priors
 from .fitting.first_pose import STARTS
 from .fitting.programs import Expectation, Programs, compile_programs
 from .fitting.residuals import Observations
 from .fitting.trajectory import LiveFit, Window
 from .keypoints import KeypointSet
-from .results import BodyEstimate, FitReport, MotionEstimate, Tracking
+from .results import BodyEstimate, FitReport, MotionEstimate, Tracking, lost
 from .settings import EstimatorSettings
 from .sightings import PEOPLE, Lookout, Sighting
 from .trust import DIVERGED, DRIFTED, Trust
@@ -71,14 +72,6 @@ def longest_gap_s(settings: EstimatorSettings) -> float:
     return max(settings.coast_s, 0.1)
 
 
-def _same_camera(camera: Camera, other: Camera | None) -> bool:
-    """Whether pose and lens are the same."""
-    if other is None:
-        return False
-    pairs = [(getattr(camera, name), getattr(other, name)) for name in ("k", "d", "position_m", "orientation_xyzw")]
-    return camera.distortion_model == other.distortion_model and all(np.array_equal(a, b) for a, b in pairs)
-
-
 class MotionEstimator:
     """Sliding-window fit of one subject to the images of C cameras."""
 
@@ -99,10 +92,7 @@ class MotionEstimator:
         # values that may be exchanged between two frame sets
         self.subject = subject
         self._parameters = self._put(body_parameters(subject, keypoint_set))
-        self._rig: Rig | None = None
-        self._rectified: dict[str, bool] = {}
-        self._cameras = self._put(camera_arrays(Rig(cameras={}), self.camera_names))
-        self._world_from_camera = (np.zeros((0, 3, 3)), np.zeros((0, 3)))
+        self._cameras = CamerasInUse(self.camera_names, self._device)
         self.calibration_version = 1
         # the track
         self.tracking = Tracking.LOST
@@ -122,7 +112,7 @@ class MotionEstimator:
     @property
     def rig(self) -> Rig | None:
         """The calibration in use."""
-        return self._rig
+        return self._cameras.rig
 
     def set_rig(self, rig: Rig) -> None:
         """Use another calibration from the next frame set on; nothing compiles.
@@ -130,12 +120,8 @@ class MotionEstimator:
         A camera that joins leaves the track alone; one that moved starts it anew, since what the window remembers was
         seen from elsewhere.
         """
-        known = self._rig.cameras if self._rig is not None else {}
-        moved = [name for name, camera in known.items() if not _same_camera(camera, rig.cameras.get(name))]
-        if moved:
+        if self._cameras.take(rig):
             self.reset()
-        self._rig = rig
-        self._take_cameras()
 
     def set_subject(self, subject: Subject) -> None:
         """Use another subject from the next frame set on; nothing compiles."""
@@ -174,6 +160,10 @@ class MotionEstimator:
 
     def reset(self) -> None:
         """Forget the track; the next frame set starts cold. What waits to be settled comes with the next estimate."""
+        self._forget()
+        self._search.held()
+
+    def _forget(self) -> None:
         self._owed = self.finish()
         self.tracking = Tracking.LOST
         self._window, self._factor = None, None
@@ -187,13 +177,18 @@ class MotionEstimator:
         if self._programs is None:
             settings = self.settings
             self._programs = compile_programs(
-                self._parameters, self._cameras, settings.window_frames, settings.iterations, PEOPLE, self._device
+                self._parameters,
+                self._cameras.arrays,
+                settings.window_frames,
+                settings.iterations,
+                PEOPLE,
+                self._device,
             )
             self._run_once()
 
     def _run_once(self) -> None:
         """A program's first call takes longer than others; the first person in view shall not wait for that."""
-        programs, parameters, cameras = self._programs, self._parameters, self._cameras
+        programs, parameters, cameras = self._programs, self._parameters, self._cameras.arrays
         assert programs is not None
         nobody = self._lookout.gather(FrameSet(0, {}, "complete", 0, 0), {})
         observed = Observations(nobody.image_px, nobody.weight, nobody.delay_s)
@@ -212,7 +207,7 @@ class MotionEstimator:
     def update(self, frame_set: FrameSet, reset: bool = False) -> MotionEstimate:
         """Add one frame set, refit the window, and return the live and the settled states."""
         self.compile()
-        self._follow_rectification(frame_set)
+        self._cameras.follow_rectification(frame_set)
         hop_s = (frame_set.stamp_ns - self._stamp_ns) * 1e-9
         if reset or not 0.0 < hop_s <= longest_gap_s(self.settings):
             self.reset()
@@ -253,14 +248,14 @@ class MotionEstimator:
         self._sightings.append((sighting, hop_s))
         observed = Observations(sighting.image_px, sighting.weight, sighting.delay_s)
         self._window, self._factor, fit = self._programs.advance(
-            self._window, self._parameters, self._cameras, observed, np.float32(hop_s)
+            self._window, self._parameters, self._cameras.arrays, observed, np.float32(hop_s)
         )
         return fit
 
     def _expect(self, hop_s: float) -> Expectation:
         """Where the subject is expected `hop_s` after the newest frame."""
         assert self._programs is not None
-        return self._programs.expect(self._window, self._parameters, self._cameras, np.float32(hop_s))
+        return self._programs.expect(self._window, self._parameters, self._cameras.arrays, np.float32(hop_s))
 
     def _find_subject(self, frame_set: FrameSet, expected: Expectation, hop_s: float) -> Sighting:
         """The nearest person to the prediction in every image, left and right tested."""
@@ -294,7 +289,9 @@ class MotionEstimator:
     def _cold_start(self, frame_set: FrameSet) -> MotionEstimate:
         """Find somebody and their pose, and begin a window with it."""
         assert self._programs is not None
-        found = self._search.find(frame_set, self._rays(frame_set), self._programs, self._parameters, self._cameras)
+        found = self._search.find(
+            frame_set, self._rays(frame_set), self._programs, self._parameters, self._cameras.arrays
+        )
         if isinstance(found, str):
             return self._still_lost(frame_set, found)
         noise_m = np.full(len(self.camera_names), priors.DETECTOR_NOISE_M, np.float32)
@@ -311,8 +308,8 @@ class MotionEstimator:
         """The people of all cameras as lines of sight."""
         assert self._programs is not None
         points, people = self._lookout.everybody(frame_set)
-        normalised, reached = map(np.asarray, self._programs.undistort(self._cameras, points[..., :2]))
-        return self._lookout.rays(points, people, normalised, reached, self._world_from_camera)
+        normalised, reached = map(np.asarray, self._programs.undistort(self._cameras.arrays, points[..., :2]))
+        return self._lookout.rays(points, people, normalised, reached, self._cameras.world_from_camera)
 
     # ---------------------------------------------------------------- results
 
@@ -333,7 +330,7 @@ class MotionEstimator:
         )
         self._unsettled.append(_Frame(frame_set.stamp_ns, self.tracking, seen))
         due_ns = frame_set.stamp_ns - round(self.settings.lag_s * 1e9)
-        return MotionEstimate(live, self._settle(due_ns), self._report(frame_set, sighting, fit))
+        return MotionEstimate(live, self._settle(due_ns), self._report(frame_set.stamp_ns, sighting, fit))
 
     def _settle(self, due_ns: int | None) -> tuple[BodyEstimate, ...]:
         """Settled states of the frames up to `due_ns` (None: all), and of those about to leave the window."""
@@ -355,50 +352,18 @@ class MotionEstimator:
             frame.stamp_ns, True, frame.tracking, qpos, qvel, covariance, sites_m, sites_std_m, frame.seen
         )
 
-    def _report(self, frame_set: FrameSet, sighting: Sighting, fit: LiveFit) -> FitReport:
-        """Figures of the newest frame."""
-        used = np.asarray(fit.summary.used)
-        residual_px = np.asarray(fit.summary.residual_px)
-        count = used.sum(1)
-        confident = sighting.confident.sum(1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            per_camera = np.where(used, residual_px, 0.0).sum(1) / count
-            share = np.where(confident > 0, np.minimum(count / confident, 1.0), 0.0)
-        return FitReport(
-            stamp_ns=frame_set.stamp_ns,
-            result=self._result(),
-            cameras_used=tuple(name for name, n in zip(self.camera_names, count, strict=True) if n),
-            keypoints_used=int(count.sum()),
-            keypoints_rejected=int(np.maximum(confident - count, 0).sum()),
-            keypoints_mirrored=sighting.mirrored,
-            iterations=self.settings.iterations,
-            cost={name: float(value) for name, value in fit.cost.items()},
-            residual_px=float(residual_px[used].mean()) if used.any() else float("nan"),
-            camera_residual_px=per_camera,
-            camera_share=share,
-        )
-
-    def _result(self) -> str:
+    def _report(self, stamp_ns: int, sighting: Sighting, fit: LiveFit) -> FitReport:
+        """Figures of the newest frame, and the result in words."""
+        result = f"OK, but {self._trust.remark}" if self._trust.remark else "OK"
         if self.tracking is not Tracking.TRACKED:
-            return f"predicted: fewer than {FEWEST_VIEWS} usable views"
-        return f"OK, but {self._trust.remark}" if self._trust.remark else "OK"
+            result = f"predicted: fewer than {FEWEST_VIEWS} usable views"
+        return fit_report(stamp_ns, result, self.camera_names, sighting, fit, self.settings.iterations)
 
     def lose(self, stamp_ns: int, reason: str) -> MotionEstimate:
         """End the track: what can still be settled is, then one estimate says LOST. The next frame set starts cold."""
         settled = self.finish()
-        keypoints = len(self.keypoint_set)
-        gone = BodyEstimate(
-            stamp_ns=stamp_ns,
-            settled=False,
-            tracking=Tracking.LOST,
-            qpos=np.asarray(NEUTRAL_QPOS),
-            qvel=np.zeros(40, np.float32),
-            covariance=np.zeros((40, 40), np.float32),
-            sites_m=np.zeros((keypoints, 3), np.float32),
-            sites_std_m=np.zeros(keypoints, np.float32),
-            site_seen=np.zeros(keypoints, bool),
-        )
-        self.reset()
+        gone = replace(lost(stamp_ns, len(self.keypoint_set), settled=False), qpos=np.asarray(NEUTRAL_QPOS))
+        self._forget()
         self.lost_is_said = True
         return MotionEstimate(gone, settled, FitReport(stamp_ns, f"LOST: {reason}"))
 
@@ -421,19 +386,6 @@ class MotionEstimator:
         return MotionEstimate(None, (), FitReport(frame_set.stamp_ns, f"LOST: {reason}"))
 
     # ---------------------------------------------------------------- data on the device
-
-    def _follow_rectification(self, frame_set: FrameSet) -> None:
-        """A camera whose detector changes between raw and rectified images gets other lens data."""
-        now = {name: frame.rectified for name, frame in frame_set.frames.items()}
-        if any(self._rectified.get(name, False) != value for name, value in now.items()):
-            self._rectified |= now
-            self._take_cameras()
-
-    def _take_cameras(self) -> None:
-        arrays = camera_arrays(self._rig or Rig(cameras={}), self.camera_names, self._rectified)
-        rotation, translation = np.asarray(arrays.rotation), np.asarray(arrays.translation)
-        self._world_from_camera = (rotation.transpose(0, 2, 1), -np.einsum("cji,cj->ci", rotation, translation))
-        self._cameras = self._put(arrays)
 
     def _put(self, tree):
         return jax.device_put(tree, self._device)

@@ -1,0 +1,56 @@
+"""The calibration that the estimator works with: exchanged between two frame sets, as arrays on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from .calibrated_camera import Camera, Rig
+from .frame_sets import FrameSet
+from .rig import camera_arrays
+
+
+class CamerasInUse:
+    """A rig, which cameras send rectified points, and the arrays of both. Nothing compiles when they change."""
+
+    def __init__(self, camera_names: tuple[str, ...], device: Any):
+        # read-only after construction
+        self._names = camera_names
+        self._device = device
+        # values that may be exchanged between two frame sets
+        self.rig: Rig | None = None
+        self._rectified: dict[str, bool] = {}
+        self._convert()
+
+    def take(self, rig: Rig) -> bool:
+        """Use another rig; True when a known camera moved, is gone, or has another lens."""
+        known = self.rig.cameras if self.rig is not None else {}
+        moved = any(not _same_camera(camera, rig.cameras.get(name)) for name, camera in known.items())
+        self.rig = rig
+        self._convert()
+        return moved
+
+    def follow_rectification(self, frame_set: FrameSet) -> None:
+        """A camera whose detector changes between raw and rectified images gets other lens data."""
+        now = {name: frame.rectified for name, frame in frame_set.frames.items()}
+        if any(self._rectified.get(name, False) != value for name, value in now.items()):
+            self._rectified |= now
+            self._convert()
+
+    def _convert(self) -> None:
+        arrays = camera_arrays(self.rig or Rig(cameras={}), self._names, self._rectified)
+        rotation, translation = np.asarray(arrays.rotation), np.asarray(arrays.translation)
+        self.world_from_camera = (rotation.transpose(0, 2, 1), -np.einsum("cji,cj->ci", rotation, translation))
+        """Rotations (C, 3, 3) and centres (C, 3) m."""
+        self.arrays = jax.device_put(arrays, self._device)
+        """Of C cameras, on the device."""
+
+
+def _same_camera(camera: Camera, other: Camera | None) -> bool:
+    """Whether pose and lens are the same."""
+    if other is None:
+        return False
+    pairs = [(getattr(camera, name), getattr(other, name)) for name in ("k", "d", "position_m", "orientation_xyzw")]
+    return camera.distortion_model == other.distortion_model and all(np.array_equal(a, b) for a, b in pairs)
