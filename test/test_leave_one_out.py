@@ -84,7 +84,7 @@ def test_points_of_little_confidence_are_not_scored():
     assert len(foretold(session, session.truth, "cam0").error_px) == 10 * 10
 
 
-def test_a_trial_without_a_camera_is_as_if_it_had_not_been_there():
+def test_a_camera_left_out_sees_nothing():
     def frame(camera: str, stamp_ns: int) -> KeypointFrame:
         return KeypointFrame(camera, stamp_ns, stamp_ns, np.ones((1, 17, 3), np.float32))
 
@@ -95,9 +95,8 @@ def test_a_trial_without_a_camera_is_as_if_it_had_not_been_there():
     rig = Rig(made_session(frames=2, cameras=3).rig)
     trial = Trial("walk", rig, (frame_set(0, "cam0", "cam1"), frame_set(1, "cam2"), frame_set(2, "cam1", "cam2")))
     fewer = without(trial, "cam2")
-    assert tuple(fewer.rig.cameras) == ("cam0", "cam1")
     assert [(one.stamp_ns, *one.frames) for one in fewer.frame_sets] == [(0, "cam0", "cam1"), (2, "cam1")]
-    assert len(trial.frame_sets) == 3 and "cam2" in trial.rig.cameras
+    assert len(trial.frame_sets) == 3
 
 
 def test_two_cameras_are_too_few():

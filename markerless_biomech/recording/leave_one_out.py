@@ -108,13 +108,15 @@ def left_out(
 
 
 def without(trial: Trial, camera: str) -> Trial:
-    """The trial as if the camera had not been there; frame sets that it alone saw are gone."""
-    kept = {name: one for name, one in trial.rig.cameras.items() if name != camera}
+    """The trial as if the camera had seen nothing; frame sets that it alone saw are gone.
+
+    It stays in the rig: a camera without points has no say, and the fit's programs, compiled for C cameras, serve.
+    """
     frame_sets = (
         replace(one, frames={name: frame for name, frame in one.frames.items() if name != camera})
         for one in trial.frame_sets
     )
-    return Trial(trial.name, Rig(kept, trial.rig.world_frame), tuple(one for one in frame_sets if one.frames))
+    return replace(trial, frame_sets=tuple(one for one in frame_sets if one.frames))
 
 
 def foretold(bag: ResultBag, track: BodyTrack, camera: str) -> LeftOut:
