@@ -23,7 +23,8 @@ from markerless_biomech.settings import SimulationSettings
 from markerless_biomech.simulation.virtual_rig import simulate
 
 pytestmark = pytest.mark.ros
-FPS = 30.0
+FEW_FRAME_SETS = 10
+"""Taken while the exchange lasts, on a busy machine."""
 FIT_PATIENCE_S = 900.0
 """The first fit of a machine compiles for minutes where cores are few; this only ends a test that waits for ever."""
 
@@ -33,7 +34,7 @@ def system(tmp_path_factory):
     """A lab whose subject is tracked with the generic body, and the estimator's process."""
     session = simulate(
         SimulationSettings(
-            cameras=3, fps=FPS, seconds=4.0, keypoint_set=KEYPOINT_SET, path="treadmill", hard_person=True, seed=2
+            cameras=3, fps=30.0, seconds=4.0, keypoint_set=KEYPOINT_SET, path="treadmill", hard_person=True, seed=2
         )
     )
     folder = tmp_path_factory.mktemp("subjects")
@@ -42,11 +43,16 @@ def system(tmp_path_factory):
         "keypoint_set": KEYPOINT_SET,
         "calibration_s": 2.0,
         "calibration_folder": str(folder),
+        # A busy machine delivers late; that is not what is tested here.
+        "frame_set_deadline_s": 0.5,
+        "coast_s": 5.0,
     }
     with Processes(tmp_path_factory.mktemp("logs")) as processes, Lab(session) as lab:
         lab.folder, lab.processes = folder, processes
         lab.listen("JointState", "joint_states")
-        lab.listen("BodyState", "body_state")
+        for topic in ("body_state", "body_state_settled"):
+            lab.listen("BodyState", topic)
+        lab.listen("FitReport", "fit_report")
         lab.listen("DiagnosticArray", "/diagnostics")
         for name in ("subject", "settings"):
             lab.listen("String", f"definitions/{name}", quality.LATCHED)
@@ -68,6 +74,18 @@ def lab(system):
 
 def is_tracked(message):
     return message.tracking == TYPES.BodyState.TRACKED
+
+
+def was_never_lost(lab, reports_before):
+    """Whether every frame set that came in since has a result: all are settled, whatever was shown live."""
+    stamps_ns = stamps_of(lab.heard["fit_report"][reports_before:])
+    lab.wait_for(lambda: stamps_of(lab.heard["body_state_settled"][-1:]) >= stamps_ns[-1:], "settled states")
+    lost = [report.result for report in lab.heard["fit_report"][reports_before:] if report.result.startswith("LOST")]
+    return not lost and set(stamps_ns) <= set(stamps_of(lab.heard["body_state_settled"]))
+
+
+def stamps_of(messages):
+    return [stamp_from_message(message.header.stamp) for message in messages]
 
 
 def status_of(message, name):
@@ -115,6 +133,14 @@ def wait_until_calibration(lab, *words):
     return said
 
 
+def assert_joints_follow_the_frame_sets(lab, first):
+    """Between two joint_states lie a few frame sets at most: those that waited are shown by the newest of them."""
+    sets_ns = np.array(stamps_of(lab.heard["fit_report"][first["fit_report"] :]))
+    shown_ns = np.array(stamps_of(lab.heard["joint_states"][first["joint_states"] :]))
+    places = np.searchsorted(sets_ns, shown_ns[shown_ns >= sets_ns[0]])
+    assert np.all(np.diff(shown_ns) > 0) and np.diff(places).max() <= FEW_FRAME_SETS
+
+
 def subject_defined_after(lab, known):
     """definitions/subject, once there are more than `known`."""
     heard = lab.heard["definitions/subject"]
@@ -160,14 +186,11 @@ def test_the_subject_is_calibrated_while_tracking_goes_on(lab):
     again = call(lab, "calibrate_subject")
     assert not again.success and "a calibration is running" in again.message
 
-    said = wait_until_calibration(lab, "done", "failed")
+    said = wait_until_calibration(lab, "calibration done", "calibration failed")
     assert "calibration done" in said
     lab.wait_for_new("joint_states", count=30)
-    states = lab.heard["body_state"][first["body_state"] :]
-    assert all(map(is_tracked, states))
-    stamps_ns = [stamp_from_message(m.header.stamp) for m in lab.heard["joint_states"][first["joint_states"] :]]
-    # Frames that wait for a fit are shown by the newest of them.
-    assert np.diff(stamps_ns).min() > 0 and np.diff(stamps_ns).max() * 1e-9 < 10 / FPS
+    assert was_never_lost(lab, first["fit_report"])
+    assert_joints_follow_the_frame_sets(lab, first)
 
     [path] = lab.folder.glob("*.yaml")
     subject = load_subject(path)
@@ -184,13 +207,13 @@ def test_the_subject_is_calibrated_while_tracking_goes_on(lab):
 
 
 def test_a_killed_second_process_is_a_failure_in_words_and_tracking_goes_on(lab):
-    before = len(lab.heard["body_state"])
+    before = len(lab.heard["fit_report"])
     assert call(lab, "calibrate_subject").success
     os.kill(second_process(lab), signal.SIGKILL)
-    said = wait_until_calibration(lab, "failed", "done")
+    said = wait_until_calibration(lab, "calibration done", "calibration failed")
     assert "calibration failed: the second process was ended by SIGKILL" in said
-    assert all(map(is_tracked, lab.wait_for_new("body_state", count=20)))
-    assert all(map(is_tracked, lab.heard["body_state"][before:]))
+    lab.wait_for_new("body_state", is_tracked, count=20)
+    assert was_never_lost(lab, before)
 
 
 def test_a_subject_file_that_cannot_be_used_is_refused_by_its_field(lab, tmp_path):
@@ -204,7 +227,7 @@ def test_a_subject_file_that_cannot_be_used_is_refused_by_its_field(lab, tmp_pat
 
 
 def test_another_subject_file_or_height_is_taken_without_losing_the_subject(lab, tmp_path):
-    path, before = tmp_path / "true.yaml", len(lab.heard["body_state"])
+    path, before = tmp_path / "true.yaml", len(lab.heard["fit_report"])
     save_subject(lab.session.subject, path)
 
     for name, value, subject in (
@@ -216,7 +239,7 @@ def test_another_subject_file_or_height_is_taken_without_losing_the_subject(lab,
         assert set_parameter(lab, name, value).successful
         assert subject_defined_after(lab, known)["name"] == subject
         lab.wait_for_new("joint_states", count=20)
-    assert all(map(is_tracked, lab.heard["body_state"][before:]))
+    assert was_never_lost(lab, before)
     assert "generic subject of 1.8 m" in calibration_words(lab)
 
 
