@@ -35,9 +35,12 @@ COARSE_FRAMES = 400
 COARSEST_HOP_S = 0.25
 """Further apart, frames say nothing about each other."""
 
-ROUNDS = ((0.35, 3, 6), (0.55, 2, 6))
-"""Where each of the two stages starts in the progress, how often noise and correlation are measured in it, and the
-iterations at most between two of them."""
+STAGES = ((0.35, 9), (0.6, 3))
+"""Where each of the two stages starts in the progress, and its rounds: in each the shape and the trajectories are fitted
+to what the round before knew of noise and uncertainty."""
+
+ITERATIONS = (6, 2)
+"""At most so many in the first round, where nothing is known, and in the others."""
 
 CONFIDENT = 0.5
 """Points of at least this confidence count in the reprojection error."""
@@ -160,7 +163,7 @@ class _Session:
         """The subject's first trajectory and points in all trials."""
         found, poses = [], []
         for index, trial in enumerate(self.trials):
-            share = ROUNDS[0][0] / len(self.trials)
+            share = STAGES[0][0] / len(self.trials)
 
             def told(done: float, index: int = index, share: float = share) -> None:
                 self.progress(share * (index + done), "following the subject")
@@ -204,17 +207,19 @@ class _Session:
         return Bundle(tuple(stretch.piece.every(self._stride) for stretch in found), shape)
 
     def descend(self, bundle: Bundle, prior: ShapePrior | None, stage: int) -> Fitted:
-        """Gauss-Newton, with noise and correlation measured in between."""
-        start, rounds, iterations = ROUNDS[stage]
-        width = (ROUNDS[1][0] if stage == 0 else 0.95) - start
+        """Gauss-Newton in rounds; noise, its correlation and the poses' uncertainty are measured in between."""
+        start, rounds = STAGES[stage]
+        width = (STAGES[1][0] if stage == 0 else 0.95) - start
         objective, correlation = Objective(self.model, prior, len(bundle)), 1.0
+        if stage == 1 and prior is not None:
+            bundle, correlation = measure(self.model, bundle)
         for index in range(rounds):
 
             def told(iteration: int, value: float, index: int = index) -> None:
-                share = (index + iteration / iterations) / rounds
+                share = (index + iteration / ITERATIONS[min(index, 1)]) / rounds
                 self.progress(start + width * share, f"objective {value:.6g}")
 
-            descent = objective.descend(bundle, correlation, iterations, told=told)
+            descent = objective.descend(bundle, correlation, ITERATIONS[min(index, 1)], told=told)
             bundle, correlation = measure(self.model, descent.bundle)
         return Fitted(bundle, correlation, descent.terms)
 

@@ -108,7 +108,7 @@ def site_derivatives(model: ShapeModel, shape: Float[Array, " X"], qpos: Float[A
     position = site_positions(parameters, frames)
 
     def at(scales: jax.Array) -> jax.Array:
-        moved = shape_parameters(model, shape.at[:SCALES].set(scales))
+        moved = shape_parameters(model, jnp.asarray(shape).at[:SCALES].set(scales))
         return site_positions(moved, forward_kinematics(moved.body_pos, qpos))
 
     turned = jnp.swapaxes(axes_of(frames.quaternion), -1, -2)[..., model.site_body, :, :]

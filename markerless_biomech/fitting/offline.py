@@ -351,8 +351,7 @@ def measure(model: ShapeModel, bundle: Bundle) -> tuple[Bundle, float]:
 
     results = in_parallel(measured, bundle.pieces)
     correlation = noise_correlation([states for _, states in results])
-    pieces = tuple(replace(piece, covariance=correlation * piece.covariance) for piece, _ in results)
-    return replace(bundle, pieces=pieces), correlation
+    return replace(bundle, pieces=tuple(piece for piece, _ in results)), correlation
 
 
 def noise_correlation(states: Sequence[PieceStates]) -> float:

@@ -15,7 +15,7 @@ _TABLE = {
     "knee_angle": (37.0, 0.2, 1.0),
     "ankle_angle": (37.0, 0.0, 0.5),
     "subtalar_angle": (12.0, 0.0, 0.25),
-    "mtp_angle": (150.0, 0.1, 0.4),
+    "mtp_angle": (50.0, 0.1, 0.4),
     "lumbar_extension": (7.0, 0.0, 0.5),
     "lumbar_bending": (7.0, 0.0, 0.3),
     "lumbar_rotation": (7.0, 0.0, 0.3),
