@@ -18,7 +18,8 @@ from .body.subject import Subject, subject_from_height
 from .cameras.calibrated_camera import Rig
 from .cameras.frame_sets import FrameSet
 from .errors import InputError
-from .fitting.offline import Bundle, Fitted, Objective, ShapePrior, judge, measure
+from .fitting.judgement import Fitted, judge, measure
+from .fitting.offline import Bundle, Objective, ShapePrior
 from .fitting.shape_prior import shape_prior
 from .following import Follower, Stretch, body_of, interpolated, stretches
 from .keypoints import KeypointSet
@@ -35,9 +36,9 @@ COARSE_FRAMES = 400
 COARSEST_HOP_S = 0.25
 """Further apart, frames say nothing about each other."""
 
-STAGES = ((0.35, 9), (0.6, 3))
-"""Where each of the two stages starts in the progress, and its rounds: in each the shape and the trajectories are fitted
-to what the round before knew of noise and uncertainty."""
+STAGES = ((0.35, 6), (0.6, 3))
+"""Where each of the two stages starts in the progress, and its rounds: in each the shape and the trajectories are
+fitted to what the round before knew of noise and uncertainty."""
 
 ITERATIONS = (6, 2)
 """At most so many in the first round, where nothing is known, and in the others."""

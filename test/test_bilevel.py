@@ -23,16 +23,14 @@ from markerless_biomech.body.shape import (
 from markerless_biomech.body.subject import Subject, subject_from_height
 from markerless_biomech.cameras.rig import camera_arrays
 from markerless_biomech.fitting.bilevel import CHUNK, add_spread
+from markerless_biomech.fitting.judgement import PieceStates, measure, noise_correlation
 from markerless_biomech.fitting.offline import (
     Bundle,
     Objective,
     Piece,
-    PieceStates,
     ShapePrior,
     chunk_frames,
     eliminate_piece,
-    measure,
-    noise_correlation,
     steps_back,
 )
 from markerless_biomech.fitting.residuals import Observations

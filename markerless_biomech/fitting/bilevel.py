@@ -184,7 +184,7 @@ def add_spread(
         return 0.5 * jnp.einsum("bkip,bpq,bkiq->", through, covariance[rows], jacobian)
 
     value, (by_shape, by_pose) = jax.value_and_grad(cost, argnums=(0, 1))(shape, still)
-    gradient = linear.gradient.at[rows, :, 0].add(by_pose / every)
+    gradient = linear.gradient.at[rows, :, 0].add(by_pose)
     outer = linear.outer.at[0, 1:].add(by_shape).at[1:, 0].add(by_shape)
     return replace(linear, gradient=gradient, outer=outer, cost=linear.cost | {"spread": value})
 

@@ -1,0 +1,159 @@
+"""How good a fit is: each camera's noise, how correlated it is, and the posterior of shape and trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..body.shape import ShapeModel
+from ..devices import double_precision
+from .bilevel import Linear, certain_after, covariance_chunk, states_chunk
+from .offline import Bundle, Objective, Piece, ShapePrior, chunk_frames, eliminate_piece, in_parallel
+from .smoother import Factor
+from .trajectory import CLIPPED_SHARE, NOISE_BOUNDS_M
+
+FEWEST_COORDINATES = 40
+"""Coordinates of a camera from which its noise is measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class PieceStates:
+    """A fitted piece as results want it."""
+
+    covariance: np.ndarray
+    """(F, 40, 40)"""
+    qvel: np.ndarray
+    """(F, 40)"""
+    sites_m: np.ndarray
+    """(F, K, 3)"""
+    sites_std_m: np.ndarray
+    """(F, K)"""
+    residual_px: np.ndarray
+    """(F, C, K, 2)"""
+    standard: np.ndarray
+    """(F, C, K, 2) in standard deviations, clipped at 3; 0 where unused"""
+    used: np.ndarray
+    """(F, C, K)"""
+    absorbed: float
+    """Coordinates of the images that the trajectory itself absorbed."""
+
+
+def piece_states(
+    objective: Objective, piece: Piece, shape: np.ndarray, factors: list[Factor], linear: list[Linear], root: np.ndarray
+) -> PieceStates:
+    """Covariances, sites and residuals; `root` (N - 1, N - 1) of the shape's covariance."""
+    with_shape = linear[0].gradient.shape[-1]
+    with double_precision():
+        after, found = certain_after(with_shape), []
+    for frames, factor, chunk in zip(*map(reversed, (chunk_frames(piece, 0.0), factors, linear)), strict=True):
+        with double_precision():
+            after, covariance, absorbed = covariance_chunk(after, factor, chunk.image, root.astype(np.float32))
+        noise_m, vector = piece.noise_m.astype(np.float32), shape.astype(np.float32)
+        state = states_chunk(objective.model, vector, piece.cameras, noise_m, frames, covariance)
+        fields = (state.qvel, state.sites_m, state.sites_std_m, state.residual_px, state.standard, state.used)
+        found.append([np.asarray(x) for x in (covariance, *fields, absorbed)])
+    joined = [np.concatenate(rows)[: len(piece)] for rows in zip(*reversed(found), strict=True)]
+    return PieceStates(*joined[:-1], float(joined[-1].sum()))  # pyright: ignore
+
+
+def measured_noise(piece: Piece, linear: list[Linear], absorbed: float) -> np.ndarray:
+    """(C,) each camera's noise from its clipped residuals, less the freedom that the fit took."""
+    squares, count = (np.sum([np.asarray(getattr(x, name)) for x in linear], 0) for name in ("squares", "count"))
+    freedom = np.clip(1.0 - absorbed / max(count.sum(), 1.0), 0.2, 1.0)
+    ratio = squares / np.maximum(count, 1.0) / (CLIPPED_SHARE * freedom)
+    noise_m = piece.noise_m * np.sqrt(np.clip(ratio, 0.05, 20.0))
+    return np.where(count > FEWEST_COORDINATES, np.clip(noise_m, *NOISE_BOUNDS_M), piece.noise_m)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Where the descent ended, and how correlated the noise is."""
+
+    bundle: Bundle
+    correlation: float
+    terms: dict[str, float]
+
+
+def measure(model: ShapeModel, bundle: Bundle) -> tuple[Bundle, float]:
+    """The bundle with each camera's noise measured, and the correlation of its residuals."""
+    objective = Objective(model, None, len(bundle))
+
+    def measured(piece: Piece) -> tuple[Piece, PieceStates]:
+        linear = objective.linearised(piece, bundle.shape)
+        factors, _ = eliminate_piece(linear, 0.0)
+        states = piece_states(objective, piece, bundle.shape, factors, linear, np.zeros((0, 0)))
+        noise_m = measured_noise(piece, linear, states.absorbed)
+        return replace(piece, noise_m=noise_m, covariance=states.covariance), states
+
+    results = in_parallel(measured, bundle.pieces)
+    correlation = noise_correlation([states for _, states in results])
+    return replace(bundle, pieces=tuple(piece for piece, _ in results)), correlation
+
+
+def noise_correlation(states: Sequence[PieceStates]) -> float:
+    """So many observations say what one with independent noise would.
+
+    N var(mean over N frames) / var of each point's residuals in each camera: 1 for white noise, N for an error that
+    stays. Offsets absorb 3 of the means that a site has, two for each camera and piece, which is allowed for.
+    """
+    sums, squares, means = 0.0, 0.0, np.zeros(states[0].used.shape[-1])
+    for state in states:
+        used = state.used.sum(0) > 1
+        sums += float(np.sum(np.where(used[..., None], state.standard.sum(0), 0.0) ** 2))
+        squares += float(np.sum(state.standard**2))
+        means += 2.0 * used.sum(0)
+    free = float(np.maximum(means - 3.0, 0.25 * means).sum())
+    return float(max(1.0, sums / squares * means.sum() / free)) if squares > 0.0 and free > 0.0 else 1.0
+
+
+def judge(
+    model: ShapeModel, fitted: Fitted, prior: ShapePrior | None, known: np.ndarray | None
+) -> tuple[np.ndarray, list[PieceStates]]:
+    """Covariance (X, X) of the shape and the states of every piece with it in their covariances.
+
+    With a prior the shape's covariance is the posterior; otherwise it is `known`. All images count for as much less as
+    their noise is correlated.
+    """
+    bundle, share = fitted.bundle, 1.0 / fitted.correlation
+    objective = Objective(model, prior, len(bundle))
+    coupled = prior is not None or (known is not None and bool(known.any()))
+
+    def eliminated(piece: Piece) -> tuple[list[Factor], np.ndarray, list[Linear]]:
+        linear = [_believed(x, share) for x in objective.linearised(piece, bundle.shape, coupled)]
+        return *eliminate_piece(linear, 0.0), linear
+
+    pieces = in_parallel(eliminated, bundle.pieces)
+    covariance = np.zeros((0, 0))
+    if prior is not None:
+        information = np.sum([outer for _, outer, _ in pieces], axis=0)[1:, 1:] + prior.information
+        covariance = np.linalg.inv(0.5 * (information + information.T))
+    elif coupled:
+        assert known is not None
+        covariance = known
+    root = _root(covariance)
+
+    def stated(both: tuple[Piece, tuple]) -> PieceStates:
+        piece, (factors, _, linear) = both
+        return piece_states(objective, piece, bundle.shape, factors, linear, root)
+
+    return covariance, in_parallel(stated, _pairs(bundle, pieces))
+
+
+def _pairs(bundle: Bundle, results: list) -> list[tuple[Piece, Any]]:
+    return list(zip(bundle.pieces, results, strict=True))
+
+
+def _believed(linear: Linear, share: float) -> Linear:
+    """The images counting for so much; gradients are not used any more."""
+    return replace(linear, image=linear.image * share, gradient=linear.gradient * share, outer=linear.outer * share)
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """A matrix whose product with its transpose is the covariance, also where parts of that are zero."""
+    if not covariance.size:
+        return covariance
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
