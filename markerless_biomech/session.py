@@ -20,7 +20,7 @@ from .cameras.frame_sets import FrameSet
 from .errors import InputError
 from .fitting.judgement import Fitted, judge, measure
 from .fitting.offline import Bundle, Objective, ShapePrior
-from .fitting.shape_prior import shape_prior
+from .fitting.shape_prior import shape_prior, surprise
 from .following import Follower, Stretch, body_of, interpolated, stretches
 from .keypoints import KeypointSet
 from .results import BodyEstimate, Tracking, lost
@@ -42,6 +42,14 @@ fitted to what the round before knew of noise and uncertainty."""
 
 ITERATIONS = (6, 2)
 """At most so many in the first round, where nothing is known, and in the others."""
+
+SURPRISING = 8.0
+"""Offsets of a segment's keypoints that are so many standard deviations too large together come from what the model
+does not know (skin that slides, hinges that are none), not from the person: the images are believed less. Of 2000
+people made by the prior none is surprising."""
+
+CONVINCING = 2.0
+"""Once surprised, that is how far the offsets must come back: as large as an ordinary person's."""
 
 CONFIDENT = 0.5
 """Points of at least this confidence count in the reprojection error."""
@@ -159,6 +167,8 @@ class _Session:
         self.arrays = [self.follower.arrays(trial.rig, trial.frame_sets) for trial in trials]
         self.model = shape_model(keypoint_set)
         self._stride = 1
+        self._doubt = 1.0
+        """So much less than their noise allows the images are believed, since the body they ask for is nobody's."""
 
     def follow(self, subject: Subject) -> list[Stretch]:
         """The subject's first trajectory and points in all trials."""
@@ -220,9 +230,12 @@ class _Session:
                 share = (index + iteration / ITERATIONS[min(index, 1)]) / rounds
                 self.progress(start + width * share, f"objective {value:.6g}")
 
-            descent = objective.descend(bundle, correlation, ITERATIONS[min(index, 1)], told=told)
+            descent = objective.descend(bundle, correlation * self._doubt, ITERATIONS[min(index, 1)], told=told)
             bundle, correlation = measure(self.model, descent.bundle)
-        return Fitted(bundle, correlation, descent.terms)
+            if prior is not None and index > 0:
+                limit = SURPRISING if self._doubt == 1.0 else CONVINCING
+                self._doubt *= 2.0 if surprise(prior, bundle.shape, self.keypoint_set) > limit else 1.0
+        return Fitted(bundle, correlation * self._doubt, descent.terms)
 
     def judged(
         self, found: list[Stretch], fitted: Fitted, subject: Subject, prior: ShapePrior | None, height_m: float | None

@@ -190,7 +190,8 @@ def test_independent_noise_counts_in_full_and_a_standing_error_once():
     def states(standard: np.ndarray) -> PieceStates:
         used = np.ones(standard.shape[:-1], bool)
         nothing = np.zeros(0)
-        return PieceStates(nothing, nothing, nothing, nothing, nothing, standard, used, 0.0)
+        pull = np.random.default_rng(1).normal(size=(len(standard), 30, 3))
+        return PieceStates(nothing, nothing, nothing, nothing, nothing, standard, used, pull, 0.0)
 
     shape = (200, 6, 30, 2)
     white = rng.normal(size=shape)

@@ -13,6 +13,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.linalg import solve_triangular
 
 from ..body.model import difference, integrate, sites_with_jacobian
 from ..body.shape import ShapeModel, SiteDerivatives, shape_parameters, site_derivatives
@@ -274,6 +275,8 @@ class ChunkStates:
     """(B, C, K, 2) residual in standard deviations, clipped; 0 where unused"""
     used: jax.Array
     """(B, C, K)"""
+    pull: jax.Array
+    """(B, K, 3) where all cameras together would have each site, in standard deviations; 0 seen by fewer than two"""
 
 
 @jax.jit
@@ -300,7 +303,12 @@ def states_chunk(
     weight = jnp.where(valid, observed.weight, 0.0) * frames.valid[BEFORE:-AFTER, None, None]
     used = weight > 0
     standard = jnp.clip(residual * jnp.sqrt(weight)[..., None] / sigma_px[..., None], -3.0, 3.0)
-    return ChunkStates(velocity, sites_m, sites_std_m, residual, standard * used[..., None], used)
+    blocks, _ = image_blocks(cameras, sites_m, jacobian, velocity, observed, sigma_px[..., 0])
+    often = (jnp.sum(used, 1) > 1)[..., None]
+    information = jnp.where(often[..., None], blocks.information, jnp.eye(3))
+    pull = solve_triangular(jnp.linalg.cholesky(information), blocks.gradient[..., None], lower=True)[..., 0]
+    pull = jnp.where(often, jnp.clip(pull, -4.0, 4.0), 0.0)
+    return ChunkStates(velocity, sites_m, sites_std_m, residual, standard * used[..., None], used, pull)
 
 
 def _project_one(camera: Cameras, points: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -37,6 +37,8 @@ class PieceStates:
     """(F, C, K, 2) in standard deviations, clipped at 3; 0 where unused"""
     used: np.ndarray
     """(F, C, K)"""
+    pull: np.ndarray
+    """(F, K, 3) where all cameras together would have each site, in standard deviations"""
     absorbed: float
     """Coordinates of the images that the trajectory itself absorbed."""
 
@@ -53,7 +55,15 @@ def piece_states(
             after, covariance, absorbed = covariance_chunk(after, factor, chunk.image, root.astype(np.float32))
         noise_m, vector = piece.noise_m.astype(np.float32), shape.astype(np.float32)
         state = states_chunk(objective.model, vector, piece.cameras, noise_m, frames, covariance)
-        fields = (state.qvel, state.sites_m, state.sites_std_m, state.residual_px, state.standard, state.used)
+        fields = (
+            state.qvel,
+            state.sites_m,
+            state.sites_std_m,
+            state.residual_px,
+            state.standard,
+            state.used,
+            state.pull,
+        )
         found.append([np.asarray(x) for x in (covariance, *fields, absorbed)])
     joined = [np.concatenate(rows)[: len(piece)] for rows in zip(*reversed(found), strict=True)]
     return PieceStates(*joined[:-1], float(joined[-1].sum()))  # pyright: ignore
@@ -93,20 +103,33 @@ def measure(model: ShapeModel, bundle: Bundle) -> tuple[Bundle, float]:
     return replace(bundle, pieces=tuple(piece for piece, _ in results)), correlation
 
 
-def noise_correlation(states: Sequence[PieceStates]) -> float:
-    """So many observations say what one with independent noise would.
+BLOCKS = (8, 32)
+"""Frames over which residuals are averaged, besides whole pieces, to see how slowly they change."""
 
-    N var(mean over N frames) / var of each point's residuals in each camera: 1 for white noise, N for an error that
-    stays. Offsets absorb 3 of the means that a site has, two for each camera and piece, which is allowed for.
+
+def noise_correlation(states: Sequence[PieceStates]) -> float:
+    """So many observations say what one with independent noise would; at least 1.
+
+    N var(mean over N frames) / var, N the length of a block or of a piece: 1 for white noise, N for an error that
+    stays. The largest counts, of the cameras' own residuals (a calibration that is off, over whole pieces) and of what
+    all cameras agree on (skin that slides, joints that are no hinges, over blocks). Of whole pieces offsets absorb 3 of
+    the means that a site has, two for each camera and piece, which is allowed for.
     """
-    sums, squares, means = 0.0, 0.0, np.zeros(states[0].used.shape[-1])
-    for state in states:
-        used = state.used.sum(0) > 1
-        sums += float(np.sum(np.where(used[..., None], state.standard.sum(0), 0.0) ** 2))
-        squares += float(np.sum(state.standard**2))
-        means += 2.0 * used.sum(0)
+    means = np.sum([2.0 * (state.used.sum(0) > 1).sum(0) for state in states], axis=0)
     free = float(np.maximum(means - 3.0, 0.25 * means).sum())
-    return float(max(1.0, sums / squares * means.sum() / free)) if squares > 0.0 and free > 0.0 else 1.0
+    whole = _correlation([state.standard for state in states]) * means.sum() / max(free, 1.0)
+    blocks = [_correlation([state.pull for state in states], length) for length in BLOCKS]
+    return float(max(1.0, whole, *blocks))
+
+
+def _correlation(residuals: Sequence[np.ndarray], length: int | None = None) -> float:
+    """Squares of the sums over blocks of so many frames (None: all) by the sum of the squares."""
+    sums = squares = 0.0
+    for values in residuals:
+        starts = np.arange(0, len(values), length or len(values))
+        sums += float(np.sum(np.add.reduceat(values, starts, axis=0) ** 2))
+        squares += float(np.sum(values**2))
+    return sums / squares if squares > 0.0 else 1.0
 
 
 def judge(

@@ -24,3 +24,16 @@ def shape_prior(keypoint_set: KeypointSet, height_m: float | None, height_std_m:
     information[:SCALES, :SCALES] = np.linalg.inv(scales.covariance)
     information[range(SCALES, count), range(SCALES, count)] = 1.0 / std_m**2
     return ShapePrior(np.concatenate([scales.mean, np.zeros(len(std_m))]), information)
+
+
+def surprise(prior: ShapePrior, shape: np.ndarray, keypoint_set: KeypointSet) -> float:
+    """By how many standard deviations the offsets on one segment are too large together, at the segment where it is
+    most: (chi^2 - n) / sqrt(2 n) of its n numbers."""
+    standard = (shape - prior.mean) ** 2 * np.diagonal(prior.information)
+    per_site = standard[SCALES:].reshape(-1, 3).sum(-1)
+    bodies = np.array(keypoint_set.bodies)
+    used = (bodies != "") & (keypoint_set.weights > 0)
+    found = [
+        (per_site[used & (bodies == body)].sum(), 3 * (used & (bodies == body)).sum()) for body in set(bodies[used])
+    ]
+    return float(max((chi - n) / np.sqrt(2.0 * n) for chi, n in found))
