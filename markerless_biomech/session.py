@@ -219,6 +219,8 @@ class _Session:
 
     def descend(self, bundle: Bundle, prior: ShapePrior | None, stage: int) -> Fitted:
         """Gauss-Newton in rounds; noise, its correlation and the poses' uncertainty are measured in between."""
+        if stage == 1 and self.settings.trajectory == "implicit":
+            return self._trained(bundle, prior)
         start, rounds = STAGES[stage]
         width = (STAGES[1][0] if stage == 0 else 0.95) - start
         objective, correlation = Objective(self.model, prior, len(bundle)), 1.0
@@ -236,6 +238,20 @@ class _Session:
                 limit = SURPRISING if self._doubt == 1.0 else CONVINCING
                 self._doubt *= 2.0 if surprise(prior, bundle.shape, self.keypoint_set) > limit else 1.0
         return Fitted(bundle, correlation * self._doubt, descent.terms)
+
+    def _trained(self, bundle: Bundle, prior: ShapePrior | None) -> Fitted:
+        """Networks of time instead of frames, from the poses found so far (fitting/implicit.py)."""
+        from .fitting.implicit import fit_implicit
+
+        start = STAGES[1][0]
+        bundle, correlation = measure(self.model, bundle)
+        correlation *= self._doubt
+
+        def told(share: float, words: str) -> None:
+            self.progress(start + (0.95 - start) * share, words)
+
+        fit = fit_implicit(self.model, bundle, prior, correlation=correlation, progress=told)
+        return Fitted(fit.bundle, correlation, {"reprojection": fit.data_term})
 
     def judged(
         self, found: list[Stretch], fitted: Fitted, subject: Subject, prior: ShapePrior | None, height_m: float | None
