@@ -40,7 +40,7 @@ STAGES = ((0.35, 6), (0.6, 3))
 """Where each of the two stages starts in the progress, and its rounds: in each the shape and the trajectories are
 fitted to what the round before knew of noise and uncertainty."""
 
-ITERATIONS = (6, 2)
+ITERATIONS = (8, 3)
 """At most so many in the first round, where nothing is known, and in the others."""
 
 SURPRISING = 8.0

@@ -189,7 +189,7 @@ class Objective:
         bundle: Bundle,
         correlation: float = 1.0,
         iterations: int = 10,
-        tolerance: float = 2.0,
+        tolerance: float = 0.3,
         told: Callable[[int, float], None] = lambda *_: None,
     ) -> Descent:
         """Damped Gauss-Newton with halved steps where the objective would grow.
