@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .body.model import standing_height_m
-from .body.shape import SCALES, shape_covariance, shape_model, shape_vector, with_shape
+from .body.shape import shape_covariance, shape_model, shape_names, shape_vector, with_shape
 from .body.subject import Subject, subject_from_height
 from .cameras.calibrated_camera import Rig
 from .cameras.frame_sets import FrameSet
@@ -74,9 +74,9 @@ class Determined:
     """How well the data determined one parameter of the subject."""
 
     name: str
-    """'overall', 'thigh_r', ..., or 'offset <keypoint> x'."""
+    """'overall', 'thigh_r', ..., 'hip_centre_up_r_m', ..., or 'offset <keypoint> x'."""
     unit: str
-    """'1' or 'm'."""
+    """'1', 'm' or 'rad'."""
     value: float
     prior_mean: float
     prior_std: float
@@ -251,10 +251,8 @@ class _Session:
         prior_std = np.sqrt(np.diagonal(np.linalg.inv(prior.information)))
         std = np.sqrt(np.diagonal(covariance))
         return tuple(
-            Determined(
-                name, "1" if row < SCALES else "m", *map(float, (shape[row], prior.mean[row], prior_std[row], std[row]))
-            )
-            for row, name in shape_names(self.keypoint_set)
+            Determined(name, unit, *map(float, (shape[row], prior.mean[row], prior_std[row], std[row])))
+            for row, name, unit in shape_names(self.keypoint_set, len(shape))
         )
 
     def _trial_fit(self, index: int, found: list[Stretch], fitted: Fitted, states: list) -> TrialFit:
@@ -288,13 +286,3 @@ class _Session:
         whole = [bodies.get(row) or lost(trial.frame_sets[row].stamp_ns, keypoints) for row in rows]
         kept = np.array(list(rows), dtype=int)
         return TrialFit(trial.name, tuple(whole), residual_px[kept], weight[kept])
-
-
-def shape_names(keypoint_set: KeypointSet) -> list[tuple[int, str]]:
-    """Index in the shape vector and name of everything that belongs to a keypoint in use."""
-    from .body.names import SCALE_NAMES
-
-    names = list(enumerate(SCALE_NAMES))
-    for index, (name, body) in enumerate(zip(keypoint_set.names, keypoint_set.bodies, strict=True)):
-        names += [(SCALES + 3 * index + axis, f"offset {name} {'xyz'[axis]}") for axis in range(3) if body]
-    return names

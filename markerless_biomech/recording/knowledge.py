@@ -41,7 +41,7 @@ def known_segments(subject: Subject, prior: ScalePrior) -> tuple[Determined, ...
     """Of each segment's length (m); the subject has a covariance."""
     assert subject.covariance is not None
     covariance = subject.covariance[: len(SCALE_NAMES), : len(SCALE_NAMES)]
-    value, mean = segment_lengths_m(subject.scales), segment_lengths_m(prior.mean)
+    value, mean = segment_lengths_m(subject.scales, subject.personal), segment_lengths_m(prior.mean)
     before, after = segment_std_m(prior.mean, prior.covariance), segment_std_m(subject.scales, covariance)
     return tuple(Determined(name, "m", value[name], mean[name], before[name], after[name]) for name in SEGMENTS)
 
