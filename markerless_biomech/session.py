@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .body.model import standing_height_m
+from .body.personal import PERSONAL
 from .body.shape import shape_covariance, shape_model, shape_names, shape_vector, with_shape
 from .body.subject import Subject, subject_from_height
 from .cameras.calibrated_camera import Rig
@@ -108,14 +109,16 @@ def fit_session(
     settings: SessionSettings | None = None,
     progress: Progress = lambda *_: None,
 ) -> SessionFit:
-    """Shape and trajectories together; `height_m` is an observation where it is given.
+    """Shape, of which `settings` say how much is looked for, and trajectories together; `height_m` is an observation.
 
     Raises InputError in words when nobody can be followed.
     """
     session = _Session(trials, keypoint_set, settings or SessionSettings(), progress)
     guess_m = height_m or guess_stature_m(session.follower, trials)
     subject = subject_from_height(guess_m, keypoint_set, name)
-    prior = shape_prior(keypoint_set, height_m, session.settings.height_std_m)
+    wanted = session.settings.personal_joints
+    subject = replace(subject, personal=np.zeros(PERSONAL)) if wanted else subject
+    prior = shape_prior(keypoint_set, height_m, session.settings.height_std_m, wanted)
     found = session.follow(subject)
     fitted = session.descend(session.bundle(found, COARSE_FRAMES, shape_vector(subject, keypoint_set)), prior, 0)
     found = session.find_again(found, fitted.bundle)

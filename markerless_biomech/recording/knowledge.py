@@ -52,7 +52,8 @@ def undetermined(known: Iterable[Determined]) -> list[Determined]:
 
 
 def in_words(name: str) -> str:
-    """What a person calls a scale factor or a segment: 'right thigh'."""
+    """What a person calls a scale factor, a segment or a joint's own number: 'right thigh', 'left hip centre up'."""
+    name = name.removesuffix("_rad").removesuffix("_m")
     side = {"_r": "right ", "_l": "left "}.get(name[-2:], "")
     part = name[:-2] if side else name
     return side + _WORDS.get(part, part.replace("_", " "))
