@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .body.model import standing_height_m
-from .body.shape import SCALES, shape_covariance, shape_model, shape_vector, with_shape
+from .body.personal import PERSONAL
+from .body.shape import shape_covariance, shape_model, shape_names, shape_vector, with_shape
 from .body.subject import Subject, subject_from_height
 from .cameras.calibrated_camera import Rig
 from .cameras.frame_sets import FrameSet
@@ -83,9 +84,9 @@ class Determined:
     """How well the data determined one parameter of the subject."""
 
     name: str
-    """'overall', 'thigh_r', ..., or 'offset <keypoint> x'."""
+    """'overall', 'thigh_r', ..., 'hip_centre_up_r_m', ..., or 'offset <keypoint> x'."""
     unit: str
-    """'1' or 'm'."""
+    """'1', 'm' or 'rad'."""
     value: float
     prior_mean: float
     prior_std: float
@@ -117,14 +118,16 @@ def fit_session(
     settings: SessionSettings | None = None,
     progress: Progress = lambda *_: None,
 ) -> SessionFit:
-    """Shape and trajectories together; `height_m` is an observation where it is given.
+    """Shape, of which `settings` say how much is looked for, and trajectories together; `height_m` is an observation.
 
     Raises InputError in words when nobody can be followed.
     """
     session = _Session(trials, keypoint_set, settings or SessionSettings(), progress)
     guess_m = height_m or guess_stature_m(session.follower, trials)
     subject = subject_from_height(guess_m, keypoint_set, name)
-    prior = shape_prior(keypoint_set, height_m, session.settings.height_std_m)
+    wanted = session.settings.personal_joints
+    subject = replace(subject, personal=np.zeros(PERSONAL)) if wanted else subject
+    prior = shape_prior(keypoint_set, height_m, session.settings.height_std_m, wanted)
     found = session.follow(subject)
     fitted = session.descend(session.bundle(found, COARSE_FRAMES, shape_vector(subject, keypoint_set)), prior, 0)
     found = session.find_again(found, fitted.bundle)
@@ -281,10 +284,8 @@ class _Session:
         prior_std = np.sqrt(np.diagonal(np.linalg.inv(prior.information)))
         std = np.sqrt(np.diagonal(covariance))
         return tuple(
-            Determined(
-                name, "1" if row < SCALES else "m", *map(float, (shape[row], prior.mean[row], prior_std[row], std[row]))
-            )
-            for row, name in shape_names(self.keypoint_set)
+            Determined(name, unit, *map(float, (shape[row], prior.mean[row], prior_std[row], std[row])))
+            for row, name, unit in shape_names(self.keypoint_set, len(shape))
         )
 
     def _trial_fit(self, index: int, found: list[Stretch], fitted: Fitted, states: list) -> TrialFit:
@@ -318,13 +319,3 @@ class _Session:
         whole = [bodies.get(row) or lost(trial.frame_sets[row].stamp_ns, keypoints) for row in rows]
         kept = np.array(list(rows), dtype=int)
         return TrialFit(trial.name, tuple(whole), residual_px[kept], weight[kept])
-
-
-def shape_names(keypoint_set: KeypointSet) -> list[tuple[int, str]]:
-    """Index in the shape vector and name of everything that belongs to a keypoint in use."""
-    from .body.names import SCALE_NAMES
-
-    names = list(enumerate(SCALE_NAMES))
-    for index, (name, body) in enumerate(zip(keypoint_set.names, keypoint_set.bodies, strict=True)):
-        names += [(SCALES + 3 * index + axis, f"offset {name} {'xyz'[axis]}") for axis in range(3) if body]
-    return names

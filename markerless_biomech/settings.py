@@ -106,6 +106,9 @@ class SessionSettings:
         10**6,
     )
     height_std_m: float = setting(0.01, "How well the stature is known, where it is given.", "m", 0.001, 0.2)
+    personal_joints: bool = setting(
+        False, "Look for hip centres and knee and ankle axes too; kept where left-out cameras are foretold better."
+    )
     association_gate: float = setting(
         6.0,
         "A person further from the prediction than this many standard deviations is not the subject.",

@@ -96,7 +96,7 @@ def test_sites_move_with_the_shape_as_differences_say():
         step[index] = 0.01
         high, low = (sites(shape_parameters(model, shape + sign * step), qpos) for sign in (1, -1))
         # sites are linear in the scales: only float32 counts, 1e-7 m over 0.02
-        np.testing.assert_allclose(found.by_scales[:, :, index], (high - low) / 0.02, atol=4e-5)
+        np.testing.assert_allclose(found.by_body[:, :, index], (high - low) / 0.02, atol=4e-5)
     for axis in range(3):
         moved = shape.copy()
         moved[SCALES + axis :: 3] += 0.01

@@ -33,7 +33,11 @@ def _checked(function):
         (model.body_poses, (PARAMETERS, QPOS[0]), (PARAMETERS, QPOS.T)),
         (model.integrate, (QPOS, STEP), (STEP, QPOS)),
         (model.difference, (QPOS, QPOS), (QPOS, QPOS[:1])),
-        (kinematics.forward_kinematics, (PARAMETERS.body_pos, QPOS), (PARAMETERS.site_pos, QPOS)),
+        (
+            kinematics.forward_kinematics,
+            (PARAMETERS.body_pos, PARAMETERS.hinge_axis, QPOS),
+            (PARAMETERS.site_pos, PARAMETERS.hinge_axis, QPOS),
+        ),
         (quaternions.multiply, (TURN, TURN[0]), (TURN, TURN[:, :3])),
         (quaternions.rotate, (TURN[0], STEP[:, :3]), (STEP[:, :3], TURN)),
         (quaternions.axes_of, (TURN,), (STEP,)),

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from body_oracle import oracle_poses, random_qpos, random_subject, scaled_model
+from body_oracle import oracle_poses, random_qpos, random_subject, scaled_model, with_own_joints
 
 from markerless_biomech.body.model import JOINT_LOWER_RAD, JOINT_UPPER_RAD, body_parameters, body_poses
 from markerless_biomech.body.names import BODY_NAMES, JOINT_NAMES
@@ -16,7 +16,7 @@ from markerless_biomech.keypoints import load_keypoint_set
 from markerless_biomech.rotations import matrix_from_xyzw
 
 KEYPOINTS = load_keypoint_set("coco_17")
-SUBJECT = random_subject(np.random.default_rng(7), KEYPOINTS)
+SUBJECT = with_own_joints(np.random.default_rng(6), random_subject(np.random.default_rng(7), KEYPOINTS))
 ROBOT = ElementTree.fromstring(urdf_text(SUBJECT))
 # URDF's numbers have nine digits, float32 poses 4e-6 m: both far below.
 POSITION_M = 1e-5

@@ -33,9 +33,12 @@ class BodyFrames:
     """(..., 34, 3) unit axis of each hinge."""
 
 
-def forward_kinematics(body_pos: Float[Array, "22 3"], qpos: Float[Array, "*batch 41"]) -> BodyFrames:
-    """Frames of the bodies at poses `qpos` (..., 41), for positions `body_pos` (22, 3) of bodies in their parents."""
-    local_quaternion, local_axis = _hinge_rotations(qpos[..., 7:])
+def forward_kinematics(
+    body_pos: Float[Array, "22 3"], hinge_axis: Float[Array, "34 3"], qpos: Float[Array, "*batch 41"]
+) -> BodyFrames:
+    """Frames of the bodies at poses `qpos` (..., 41), for positions `body_pos` (22, 3) of bodies in their parents and
+    unit axes `hinge_axis` (34, 3) of the hinges in their bodies."""
+    local_quaternion, local_axis = _hinge_rotations(hinge_axis, qpos[..., 7:])
     root = normalized(qpos[..., 3:7])[..., None, :]
     position, quaternion = [qpos[..., None, :3]], [root]
     for bodies, parents in _LEVELS:
@@ -50,14 +53,15 @@ def forward_kinematics(body_pos: Float[Array, "22 3"], qpos: Float[Array, "*batc
 
 
 def _hinge_rotations(
-    joints: Float[Array, "*batch 34"],
+    hinge_axis: Float[Array, "34 3"], joints: Float[Array, "*batch 34"]
 ) -> tuple[Float[Array, "*batch 22 4"], Float[Array, "*batch 34 3"]]:
     """Rotation (..., 22, 4) of each body in its parent, and axis (..., 34, 3) of each hinge in its body's parent."""
     half = 0.5 * jnp.concatenate([joints, jnp.zeros_like(joints[..., :1])], axis=-1)[..., None]
-    turn = jnp.concatenate([jnp.cos(half), jnp.sin(half) * _AXES], axis=-1)[..., _HINGES, :]
+    every_axis = jnp.concatenate([hinge_axis, jnp.asarray(_NO_AXIS)])
+    turn = jnp.concatenate([jnp.cos(half), jnp.sin(half) * every_axis], axis=-1)[..., _HINGES, :]
     first, second, third = (turn[..., i, :] for i in range(_HINGES_A_BODY))
     two = multiply(first, second)
-    axes = jnp.asarray(_AXES[_HINGES])
+    axes = every_axis[_HINGES]
     unturned = jnp.broadcast_to(axes[:, 0], (*first.shape[:-1], 3))
     turned = jnp.stack([unturned, rotate(first, axes[:, 1]), rotate(two, axes[:, 2])], axis=-2)
     return multiply(two, third), turned[..., JOINT_BODY, _SLOT_OF_JOINT, :]
@@ -92,5 +96,5 @@ JOINT_BODY = base_mujoco_model().jnt_bodyid[1:].copy()
 _PARENT_OF_JOINT = base_mujoco_model().body_parentid[JOINT_BODY]
 _SLOT_OF_JOINT = np.arange(len(JOINT_BODY)) - (base_mujoco_model().body_jntadr[JOINT_BODY] - 1)
 _HINGES = _hinges()
-_AXES = np.concatenate([base_mujoco_model().jnt_axis[1:], [[1.0, 0.0, 0.0]]]).astype(np.float32)
+_NO_AXIS = np.array([[1.0, 0.0, 0.0]], np.float32)
 _LEVELS, _BODY_ORDER = _levels()

@@ -29,7 +29,7 @@ from .base import (
 from .kinematics import JOINT_BODY, BodyFrames, forward_kinematics
 from .names import BODY_NAMES
 from .quaternions import axes_of, conjugate, exp, log, multiply, normalized, rotate
-from .scaling import body_scales, neutral_qpos, scaled_body_positions, standing_height_m
+from .scaling import body_scales, neutral_qpos, standing_height_m, subject_axes, subject_positions
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -61,6 +61,8 @@ class BodyParameters:
 
     body_pos: Float[Array, "22 3"]
     """(22, 3) position of each body in its parent's frame (m)."""
+    hinge_axis: Float[Array, "34 3"]
+    """(34, 3) unit axis of each hinge in its body's frame."""
     body_scale: Float[Array, "22 3"]
     """(22, 3) scale of each body along its own axes."""
     site_body: Int[Array, " K"]
@@ -79,19 +81,20 @@ def body_parameters(subject: Subject, keypoint_set: KeypointSet) -> BodyParamete
     site_body = np.array([1 + BODY_NAMES.index(body) if body else 0 for body in keypoint_set.bodies], dtype=np.int32)
     offsets = np.array([own.get(name, np.zeros(3)) for name in keypoint_set.names])
     values = (
-        scaled_body_positions(subject.scales),
+        subject_positions(subject),
+        subject_axes(subject),
         scale,
         site_body,
         keypoint_set.positions_m * scale[site_body] + offsets,
     )
-    kinds = (np.float32, np.float32, np.int32, np.float32)
+    kinds = (np.float32, np.float32, np.float32, np.int32, np.float32)
     return BodyParameters(*(jax.device_put(value.astype(kind)) for value, kind in zip(values, kinds, strict=True)))
 
 
 @jax.jit
 def sites(parameters: BodyParameters, qpos: Float[Array, "*batch 41"]) -> Float[Array, "*batch K 3"]:
     """Keypoint sites (..., K, 3) in world (m) at poses `qpos` (..., 41)."""
-    return site_positions(parameters, forward_kinematics(parameters.body_pos, qpos))
+    return site_positions(parameters, forward_kinematics(parameters.body_pos, parameters.hinge_axis, qpos))
 
 
 @jax.jit
@@ -99,7 +102,7 @@ def sites_with_jacobian(
     parameters: BodyParameters, qpos: Float[Array, "*batch 41"]
 ) -> tuple[Float[Array, "*batch K 3"], Float[Array, "*batch K 3 40"]]:
     """Sites (..., K, 3) in world (m) and their derivative (..., K, 3, 40) by a step in the tangent space."""
-    frames = forward_kinematics(parameters.body_pos, qpos)
+    frames = forward_kinematics(parameters.body_pos, parameters.hinge_axis, qpos)
     position = site_positions(parameters, frames)
     return position, site_jacobian(parameters, frames, position)
 
@@ -109,7 +112,7 @@ def body_poses(
     parameters: BodyParameters, qpos: Float[Array, "*batch 41"]
 ) -> tuple[Float[Array, "*batch 22 3"], Float[Array, "*batch 22 4"]]:
     """Positions (..., 22, 3) (m) and quaternions w x y z (..., 22, 4) of the bodies in world."""
-    frames = forward_kinematics(parameters.body_pos, qpos)
+    frames = forward_kinematics(parameters.body_pos, parameters.hinge_axis, qpos)
     return frames.position, frames.quaternion
 
 

@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..keypoints import KeypointSet
 from .base import NEUTRAL_VERTEX_M
 from .names import BODY_NAMES, SCALE_NAMES
+from .personal import PERSONAL_NAMES
 from .scaling import standing_height_m
 from .subject import subject_from_height
 
@@ -98,6 +99,16 @@ def offset_std_m(keypoint_set: KeypointSet) -> np.ndarray:
     distances_m = np.linalg.norm(keypoint_set.positions_m, axis=1)
     sites = zip(keypoint_set.bodies, distances_m, keypoint_set.weights, strict=True)
     return np.array([std_m(body, distance) if body and weight > 0 else 0.0 for body, distance, weight in sites])
+
+
+def personal_std() -> np.ndarray:
+    """(15,) SD of each number of PERSONAL_NAMES about 0 (m, rad)."""
+    content, where = _shipped()
+    keys = ("hip_centre_m", "axis_tilt_deg", "pelvis_tilt_deg")
+    hip_m, *tilts_deg = _numbers(content, where, "personal_joints_sd", keys, (1e-4, 45.0))
+    axis_rad, pelvis_rad = np.radians(tilts_deg)
+    std_of_kind = {"hip": hip_m, "knee": axis_rad, "ankle": axis_rad, "pelvis": pelvis_rad}
+    return np.array([std_of_kind[name.split("_")[0]] for name in PERSONAL_NAMES])
 
 
 def population_from_text(text: str, where: str) -> dict[str, Any]:

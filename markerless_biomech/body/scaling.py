@@ -1,7 +1,7 @@
 """Scaling: how the subject's ten scale factors stretch the base model. Plain NumPy, done once per subject.
 
 A body's scale is s = 1 + sum_k mix[:, k] beta_k, one number per axis of its own frame. Its position in the parent is
-multiplied by the PARENT's s, what it carries (sites, geoms) by its OWN.
+multiplied by the PARENT's s, what it carries (sites, geoms) by its OWN. Then come the subject's own joint centres.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from .base import NEUTRAL_QPOS, base_mujoco_model, base_sites
 from .names import BODY_NAMES, SCALE_NAMES
+from .personal import PERSONAL, personal_axes, personal_positions
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -60,6 +61,17 @@ def scaled_body_positions(scales: np.ndarray) -> np.ndarray:
     return model.body_pos * body_scales(scales)[model.body_parentid]
 
 
+def subject_positions(subject: Subject) -> np.ndarray:
+    """(22, 3) position of each body in its parent's frame (m): scaled, with the subject's own joint centres."""
+    scaled = scaled_body_positions(subject.scales)
+    return scaled if subject.personal is None else personal_positions(scaled, subject.personal)
+
+
+def subject_axes(subject: Subject) -> np.ndarray:
+    """(34, 3) unit axis of each hinge in its body's frame, the subject's own."""
+    return personal_axes(np.zeros(PERSONAL) if subject.personal is None else subject.personal)
+
+
 def standing_pelvis_height_m(subject: Subject) -> float:
     """Height of the pelvis' origin above the lower sole, upright with every joint at 0."""
     return -float(_neutral_sites(subject, SOLE_SITES)[:, 2].min())
@@ -79,7 +91,7 @@ def neutral_qpos(subject: Subject) -> np.ndarray:
 
 def _neutral_sites(subject: Subject, names: tuple[str, ...]) -> np.ndarray:
     """Positions (N, 3) of sites relative to the pelvis in neutral, where every body is parallel to world."""
-    scale, origin = body_scales(subject.scales), scaled_body_positions(subject.scales)
+    scale, origin = body_scales(subject.scales), subject_positions(subject)
     origin[:2] = 0.0
     for body in range(2, len(origin)):
         origin[body] += origin[base_mujoco_model().body_parentid[body]]

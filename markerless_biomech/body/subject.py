@@ -18,6 +18,7 @@ from ..files import YAML_DUMPER, YAML_LOADER, write_text
 from ..keypoints import KeypointSet
 from .base import BASE_MODEL, BASE_MODEL_VERSION, NEUTRAL_VERTEX_M
 from .names import SCALE_NAMES
+from .personal import PERSONAL, PERSONAL_NAMES, personal_unit
 
 FILE_VERSION = 1
 """Version of the file format."""
@@ -27,6 +28,7 @@ _HEIGHT_M = (0.5, 2.5)
 _MASS_KG = (2.0, 400.0)
 _SCALE = (-0.8, 1.5)
 _OFFSET_M = (-0.5, 0.5)
+_PERSONAL = {"m": (-0.1, 0.1), "rad": (-0.5, 0.5)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +41,15 @@ class Subject:
     mass_kg: float
     scales: np.ndarray
     """(10,) factors by SCALE_NAMES; all 0 is the base model."""
+    personal: np.ndarray | None = None
+    """(15,) joint centres and axes of one's own by PERSONAL_NAMES; None: those of the base model."""
     offsets_m: dict[str, np.ndarray] = field(default_factory=dict)
     """(3,) offset by keypoint name, in the carrying body's frame (m); a keypoint that is not named has none."""
     keypoint_set: str = ""
     """Name of the keypoint set that the offsets are for."""
     covariance: np.ndarray | None = None
-    """(10 + 3 N, 10 + 3 N) of the scales, then of x y z of each of the N offsets in their order; None: unknown."""
+    """Of the 10 scales, the 15 personal numbers where there are any, and x y z of each of the N offsets in their order:
+    (10 + 3 N, 10 + 3 N) or (25 + 3 N, 25 + 3 N). None: unknown."""
     residual_px: float | None = None
     """Mean reprojection error of the fit that found this subject; None: not fitted."""
     base_model: str = BASE_MODEL
@@ -101,6 +106,7 @@ def subject_to_dict(subject: Subject) -> dict[str, Any]:
         "base_model": subject.base_model,
         "base_model_version": subject.base_model_version,
         "scales": {name: float(value) for name, value in zip(SCALE_NAMES, subject.scales, strict=True)},
+        **_personal_to_dict(subject),
         "keypoint_set": subject.keypoint_set,
         "offsets_m": {name: [float(x) for x in offset] for name, offset in subject.offsets_m.items()},
         "residual_px": None if subject.residual_px is None else float(subject.residual_px),
@@ -118,18 +124,27 @@ def subject_from_dict(content: Any, where: str) -> Subject:
         name: np.array(read.numbers("offsets_m", f"offsets_m.{name}", value, 3, _OFFSET_M))
         for name, value in read.mapping("offsets_m").items()
     }
+    personal = read.personal()
     return Subject(
         name=read.text("name"),
         height_m=read.number("height_m", _HEIGHT_M),
         mass_kg=read.number("mass_kg", _MASS_KG),
         scales=read.scales(),
+        personal=personal,
         offsets_m=offsets,
         keypoint_set=read.text("keypoint_set"),
-        covariance=read.covariance(len(SCALE_NAMES) + 3 * len(offsets)),
+        covariance=read.covariance(len(SCALE_NAMES) + (0 if personal is None else PERSONAL) + 3 * len(offsets)),
         residual_px=None if content.get("residual_px") is None else read.number("residual_px", (0.0, 1e4)),
         date=read.text("date"),
         version=version,
     )
+
+
+def _personal_to_dict(subject: Subject) -> dict[str, Any]:
+    """The field `personal`, which files without such numbers do not have."""
+    if subject.personal is None:
+        return {}
+    return {"personal": {name: float(value) for name, value in zip(PERSONAL_NAMES, subject.personal, strict=True)}}
 
 
 class _Reader:
@@ -181,6 +196,18 @@ class _Reader:
             if name not in values or name not in SCALE_NAMES:
                 raise self.wrong("scales", ", ".join(map(str, values)), f"the factors {', '.join(SCALE_NAMES)}")
         return np.array([self.numbers("scales", f"scales.{n}", [values[n]], 1, _SCALE)[0] for n in SCALE_NAMES])
+
+    def personal(self) -> np.ndarray | None:
+        """Numbers that are not named are 0."""
+        if self._content.get("personal") is None:
+            return None
+        values = self.mapping("personal")
+        for name in values:
+            if name not in PERSONAL_NAMES:
+                raise self.wrong("personal", name, f"names among {', '.join(PERSONAL_NAMES)}")
+        bounds = {name: _PERSONAL[personal_unit(name)] for name in values}
+        read = {n: self.numbers("personal", f"personal.{n}", [x], 1, bounds[n])[0] for n, x in values.items()}
+        return np.array([read.get(name, 0.0) for name in PERSONAL_NAMES])
 
     def covariance(self, size: int) -> np.ndarray | None:
         value = self.field("covariance")

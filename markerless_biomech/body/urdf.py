@@ -16,7 +16,7 @@ from ..rotations import matrix_from_xyzw, xyzw_from_wxyz
 from .base import BASE_MODEL, base_mujoco_model
 from .kinematics import JOINT_BODY
 from .names import BODY_NAMES, JOINT_NAMES
-from .scaling import body_scales, scaled_body_positions
+from .scaling import body_scales, subject_axes, subject_positions
 from .subject import Subject
 
 _EFFORT_NM = 1000.0
@@ -50,7 +50,7 @@ class LinkTree:
 
 def link_tree(subject: Subject) -> LinkTree:
     """The scaled subject's links; made once for a subject."""
-    body_pos, model = scaled_body_positions(subject.scales), base_mujoco_model()
+    body_pos, model = subject_positions(subject), base_mujoco_model()
     parents, children, origins = ["world"], ["pelvis"], np.zeros((len(JOINT_NAMES), 3))
     for joint, (name, body) in enumerate(zip(JOINT_NAMES, JOINT_BODY, strict=True)):
         first, last = (
@@ -60,7 +60,7 @@ def link_tree(subject: Subject) -> LinkTree:
             origins[joint] = body_pos[body]
         parents.append(_body_name(model.body_parentid[body]) if first else children[-1])
         children.append(_body_name(body) if last else f"{name}_link")
-    return LinkTree(tuple(parents), tuple(children), origins, model.jnt_axis[1:].copy())
+    return LinkTree(tuple(parents), tuple(children), origins, subject_axes(subject))
 
 
 def urdf_text(subject: Subject) -> str:

@@ -55,14 +55,20 @@ def calibrate(
     settings = settings_from_options(SessionSettings, options)
     _check_writable(out, report, force)
     from ..devices import enable_compile_cache
+    from ..recording.own_joints import fit_session_with_own_joints
     from ..session import fit_session
 
     enable_compile_cache()
     trials, points = _trials(bags, keypoint_set)
+    chosen: Answer = {}
     with progress_bar("calibrating") as progress:
         progress(0.0, PREPARING)
-        fit = fit_session(trials, points, height_m, name, settings, progress)
-    return _calibrated(fit, points, height_m, settings, out, report, force)
+        if settings.personal_joints:
+            fit, choice = fit_session_with_own_joints(trials, points, height_m, name, settings, progress)
+            chosen = {"joints": vars(choice)}
+        else:
+            fit = fit_session(trials, points, height_m, name, settings, progress)
+    return _calibrated(fit, points, height_m, settings, out, report, force) | chosen
 
 
 def _no_camera_refinement(wanted: bool) -> None:
@@ -172,7 +178,7 @@ def _doubts(lengths: tuple[Determined, ...], offsets: list[Determined]) -> str:
 @click.option("--out", type=PATH, required=True, help="Folder of the result bag to write.")
 @click.option("--refine-cameras", is_flag=True, help="Refine the cameras too. Comes with a later version.")
 @keypoint_set_option
-@settings_options(SessionSettings, without=("frames_most", "height_std_m"))
+@settings_options(SessionSettings, without=("frames_most", "height_std_m", "personal_joints"))
 @force_option
 def refit(
     bag: Path,

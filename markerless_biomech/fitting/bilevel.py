@@ -3,7 +3,7 @@
 Trajectories are inside: eliminated frame by frame, banded, exactly (chunks hand on what is left). The subject's shape
 is outside: its coupling with the frames rides along as further right-hand sides, and what they take away from its own
 information is its Schur complement. Pure functions of arrays, compiled once for B frames a chunk; B frames, C cameras,
-K keypoints, X = 10 + 3 K numbers of shape, N = 1 + X columns (the gradient first) or N = 1 without the shape.
+K keypoints, X numbers of shape, N = 1 + X columns (the gradient first) or N = 1 without the shape.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _images(
 
 def _shape_columns(derivatives: SiteDerivatives, blocks: ImageBlocks) -> tuple[jax.Array, jax.Array]:
     """Coupling (B, 40, X) of frames and shape, and the shape's own (N, N). An offset moves one site only."""
-    scales, turned = derivatives.by_scales, derivatives.by_offset
+    scales, turned = derivatives.by_body, derivatives.by_offset
     through_scales = jnp.einsum("bkij,bkjp->bkip", blocks.information, scales)
     through_offset = jnp.einsum("bkij,bkjo->bkio", blocks.information, turned)
     frames, keypoints = turned.shape[:2]

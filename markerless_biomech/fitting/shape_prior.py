@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body.population import offset_std_m, population_prior, stature_error_std_m
+from ..body.population import offset_std_m, personal_std, population_prior, stature_error_std_m
 from ..body.shape import SCALES
 from ..keypoints import KeypointSet
 from .offline import ShapePrior
@@ -13,24 +13,27 @@ UNUSED_STD_M = 1e-4
 """Offsets of keypoints that are not used stay at zero."""
 
 
-def shape_prior(keypoint_set: KeypointSet, height_m: float | None, height_std_m: float) -> ShapePrior:
-    """Of everybody, or of people of a stature measured with `height_std_m`."""
+def shape_prior(
+    keypoint_set: KeypointSet, height_m: float | None, height_std_m: float, personal: bool = False
+) -> ShapePrior:
+    """Of everybody, or of people of a stature measured with `height_std_m`; with or without `personal` joints."""
     scales = population_prior()
     if height_m is not None:
         scales = scales.conditional(height_m, float(np.hypot(height_std_m, stature_error_std_m())))
-    std_m = np.maximum(offset_std_m(keypoint_set), UNUSED_STD_M).repeat(3)
-    count = SCALES + len(std_m)
+    offset_std = np.maximum(offset_std_m(keypoint_set), UNUSED_STD_M).repeat(3)
+    std = np.concatenate([personal_std() if personal else np.zeros(0), offset_std])
+    count = SCALES + len(std)
     information = np.zeros((count, count))
     information[:SCALES, :SCALES] = np.linalg.inv(scales.covariance)
-    information[range(SCALES, count), range(SCALES, count)] = 1.0 / std_m**2
-    return ShapePrior(np.concatenate([scales.mean, np.zeros(len(std_m))]), information)
+    information[range(SCALES, count), range(SCALES, count)] = 1.0 / std**2
+    return ShapePrior(np.concatenate([scales.mean, np.zeros(len(std))]), information)
 
 
 def surprise(prior: ShapePrior, shape: np.ndarray, keypoint_set: KeypointSet) -> float:
     """By how many standard deviations the offsets on one segment are too large together, at the segment where it is
     most: (chi^2 - n) / sqrt(2 n) of its n numbers."""
     standard = (shape - prior.mean) ** 2 * np.diagonal(prior.information)
-    per_site = standard[SCALES:].reshape(-1, 3).sum(-1)
+    per_site = standard[-3 * len(keypoint_set) :].reshape(-1, 3).sum(-1)
     bodies = np.array(keypoint_set.bodies)
     used = (bodies != "") & (keypoint_set.weights > 0)
     found = [

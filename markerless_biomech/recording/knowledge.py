@@ -41,7 +41,7 @@ def known_segments(subject: Subject, prior: ScalePrior) -> tuple[Determined, ...
     """Of each segment's length (m); the subject has a covariance."""
     assert subject.covariance is not None
     covariance = subject.covariance[: len(SCALE_NAMES), : len(SCALE_NAMES)]
-    value, mean = segment_lengths_m(subject.scales), segment_lengths_m(prior.mean)
+    value, mean = segment_lengths_m(subject.scales, subject.personal), segment_lengths_m(prior.mean)
     before, after = segment_std_m(prior.mean, prior.covariance), segment_std_m(subject.scales, covariance)
     return tuple(Determined(name, "m", value[name], mean[name], before[name], after[name]) for name in SEGMENTS)
 
@@ -52,7 +52,8 @@ def undetermined(known: Iterable[Determined]) -> list[Determined]:
 
 
 def in_words(name: str) -> str:
-    """What a person calls a scale factor or a segment: 'right thigh'."""
+    """What a person calls a scale factor, a segment or a joint's own number: 'right thigh', 'left hip centre up'."""
+    name = name.removesuffix("_rad").removesuffix("_m")
     side = {"_r": "right ", "_l": "left "}.get(name[-2:], "")
     part = name[:-2] if side else name
     return side + _WORDS.get(part, part.replace("_", " "))

@@ -10,8 +10,9 @@ import mujoco
 import numpy as np
 
 from ..body.base import base_mujoco_model, load_spec
-from ..body.names import BODY_NAMES
-from ..body.scaling import body_scales
+from ..body.names import BODY_NAMES, JOINT_NAMES
+from ..body.personal import personal_positions
+from ..body.scaling import body_scales, subject_axes
 from ..body.subject import Subject
 from ..cameras.rig import Camera
 from ..keypoints import KeypointSet
@@ -63,8 +64,10 @@ def _compiled(subject: Subject, keypoint_set: KeypointSet) -> mujoco.MjModel:
     spec = load_spec()
     for site in spec.sites:
         site.pos = site.pos * scale[base_mujoco_model().site(site.name).bodyid[0]]
-    for name, position in body_positions_m(subject.scales).items():
+    for name, position in body_positions_m(subject.scales, subject.personal).items():
         spec.body(name).pos = position
+    for name, axis in zip(JOINT_NAMES, subject_axes(subject), strict=True):
+        spec.joint(name).axis = axis
     carriers = [body or "world" for body in keypoint_set.bodies]
     for name, carrier, position in zip(keypoint_set.names, carriers, keypoint_set.positions_m, strict=True):
         own_scale = scale[base_mujoco_model().body(carrier).id]
@@ -73,10 +76,12 @@ def _compiled(subject: Subject, keypoint_set: KeypointSet) -> mujoco.MjModel:
     return spec.compile()
 
 
-def body_positions_m(scales: np.ndarray) -> dict[str, np.ndarray]:
-    """(3,) position of each body segment in its parent's frame, for scale factors (10,), by name."""
+def body_positions_m(scales: np.ndarray, personal: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """(3,) position of each segment in its parent by name, for scale factors (10,) and personal joints (15,)."""
     model = base_mujoco_model()
     positions = model.body_pos * body_scales(scales)[model.body_parentid]
+    if personal is not None:
+        positions = personal_positions(positions, personal)
     return {name: positions[model.body(name).id] for name in BODY_NAMES}
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from ..body.personal import PERSONAL
 from ..body.subject import Subject
 from ..body.urdf import urdf_text
 from ..errors import InputError
@@ -113,10 +114,15 @@ def _is_of(session: RecordedSession, subject: Subject) -> bool:
     other = subject_from_text(text, f"{session.path}: definitions/subject")
     return (
         np.array_equal(other.scales, subject.scales)
+        and np.array_equal(_own_joints(other), _own_joints(subject))
         and other.keypoint_set == subject.keypoint_set
         and set(other.offsets_m) == set(subject.offsets_m)
         and all(np.array_equal(other.offsets_m[name], subject.offsets_m[name]) for name in other.offsets_m)
     )
+
+
+def _own_joints(subject: Subject) -> np.ndarray:
+    return np.zeros(PERSONAL) if subject.personal is None else subject.personal
 
 
 def _write_definitions(

@@ -44,16 +44,20 @@ def reprojection_residuals(
     cameras: Sequence[str] | None = None,
 ) -> dict[str, CameraResiduals]:
     """By camera (all, or those named), for a result with stamps (F,) and sites (F, K, 3) in world."""
-    velocity = _velocity_m_s(stamps_ns, sites_m)
-    residuals = {}
-    for name in cameras if cameras is not None else session.keypoints:
-        frames = session.keypoints[name]
-        frame_stamps = np.array([frame.stamp_ns for frame in frames], dtype=np.int64)
-        messages, rows = matched(frame_stamps, stamps_ns, session.half_frame_ns)
-        later_s = (frame_stamps[messages] - stamps_ns[rows]) / 1e9
-        moved = sites_m[rows] + velocity[rows] * later_s[:, None, None]
-        residuals[name] = _camera_residuals(rig[name], [frames[index] for index in messages], moved, rows)
-    return residuals
+    names = cameras if cameras is not None else session.keypoints
+    half_ns = session.half_frame_ns
+    return {name: camera_residuals(rig[name], session.keypoints[name], stamps_ns, sites_m, half_ns) for name in names}
+
+
+def camera_residuals(
+    camera: Camera, frames: Sequence[KeypointFrame], stamps_ns: np.ndarray, sites_m: np.ndarray, within_ns: int
+) -> CameraResiduals:
+    """Of one camera's messages, each with the result nearest in time and at most `within_ns` away."""
+    frame_stamps = np.array([frame.stamp_ns for frame in frames], dtype=np.int64)
+    messages, rows = matched(frame_stamps, stamps_ns, within_ns)
+    later_s = (frame_stamps[messages] - stamps_ns[rows]) / 1e9
+    moved = sites_m[rows] + _velocity_m_s(stamps_ns, sites_m)[rows] * later_s[:, None, None]
+    return _camera_residuals(camera, [frames[index] for index in messages], moved, rows)
 
 
 def _velocity_m_s(stamps_ns: np.ndarray, sites_m: np.ndarray) -> np.ndarray:

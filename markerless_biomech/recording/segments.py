@@ -25,9 +25,9 @@ SEGMENTS = {
 _STEP = 1e-4
 
 
-def segment_lengths_m(scales: np.ndarray) -> dict[str, float]:
-    """Length of each of SEGMENTS for scale factors (10,)."""
-    position = body_positions_m(scales)
+def segment_lengths_m(scales: np.ndarray, personal: np.ndarray | None = None) -> dict[str, float]:
+    """Length of each of SEGMENTS for scale factors (10,) and, where there are any, personal joints (15,)."""
+    position = body_positions_m(scales, personal)
     ends = {name: [position[body] for body in bodies] for name, bodies in SEGMENTS.items()}
     return {name: float(np.linalg.norm(end[0] - (end[1] if len(end) > 1 else 0))) for name, end in ends.items()}
 
@@ -54,6 +54,6 @@ def segment_errors_mm(subject: Subject, true_subject: Subject | None) -> dict[st
     """|length - true length| of each of SEGMENTS and their median; null without the true subject."""
     if true_subject is None:
         return {"median": None, "per_segment": None}
-    lengths, true_lengths = (segment_lengths_m(person.scales) for person in (subject, true_subject))
+    lengths, true_lengths = (segment_lengths_m(person.scales, person.personal) for person in (subject, true_subject))
     errors_mm = {name: 1000 * abs(length - true_lengths[name]) for name, length in lengths.items()}
     return {"median": float(np.median(list(errors_mm.values()))), "per_segment": errors_mm}

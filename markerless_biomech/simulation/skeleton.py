@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from ..body.base import base_mujoco_model
 from ..body.names import BODY_NAMES
-from ..body.scaling import body_scales
+from ..body.scaling import body_scales, subject_axes, subject_positions
 from ..keypoints import KeypointSet
 from ..rotations import wxyz_from_xyzw, xyzw_from_wxyz
 
@@ -140,7 +140,7 @@ def build_skeleton(subject: Subject, keypoint_set: KeypointSet) -> Skeleton:
     """The base model with the subject's segment lengths, and the sites of a keypoint set on it."""
     scale = body_scales(subject.scales)
     model = copy.copy(base_mujoco_model())
-    model.body_pos[:] = model.body_pos * scale[model.body_parentid]
+    model.body_pos[:], model.jnt_axis[1:] = subject_positions(subject), subject_axes(subject)
     site_body = np.array([1 + BODY_NAMES.index(body) if body else 0 for body in keypoint_set.bodies])
     offsets_m = np.array([subject.offsets_m.get(name, np.zeros(3)) for name in keypoint_set.names])
     return Skeleton(model, scale, site_body, keypoint_set.positions_m * scale[site_body] + offsets_m)

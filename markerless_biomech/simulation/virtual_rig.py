@@ -94,11 +94,11 @@ class SimulatedSession:
         return iter(sorted(frames, key=lambda frame: frame.arrival_ns))
 
 
-def simulate(settings: SimulationSettings) -> SimulatedSession:
-    """The whole session."""
+def simulate(settings: SimulationSettings, person: Subject | None = None) -> SimulatedSession:
+    """The whole session; `person` is somebody else than the settings'."""
     checked(settings)
     keypoint_set = load_keypoint_set(settings.keypoint_set)
-    subject = person_subject(settings)
+    subject = person or person_subject(settings)
     motion = walk(settings, subject)
     rig = true_rig(settings)
     skeleton = build_skeleton(subject, keypoint_set)
