@@ -38,6 +38,6 @@ def double_precision() -> Any:
     """A context in which JAX computes with 64 bits what is made of 64 bits."""
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
-    from jax.experimental import enable_x64  # jax before 0.8
+    from jax import experimental  # jax before 0.8
 
-    return enable_x64()
+    return getattr(experimental, "enable_x64")()  # noqa: B009  # a name that newer versions do not have
