@@ -20,7 +20,7 @@ from ..body.shape import ShapeModel, shape_parameters
 from ..cameras.camera import Cameras
 from ..settings import checked, setting
 from .implicit_network import Layers, frequencies_hz, parameter_count, poses_and_velocities, start_layers
-from .implicit_training import Learnt, Person, Plan, State, Trials, imitate, started, train
+from .implicit_training import SHAPE_PACE, Learnt, Person, Plan, State, Trials, imitate, started, train
 from .offline import Bundle, Piece, ShapePrior, by_chunks
 from .residuals import Observations, reprojection
 
@@ -45,6 +45,7 @@ class ImplicitSettings:
     start_steps: int = setting(300, "Steps on the start's poses before those on the images.", "", 0, 10**6)
     batch_frames: int = setting(64, "Frames of each trial in one step.", "", 1, 10**5)
     open_share: float = setting(0.3, "Share of the steps in which no point is too far off to pull.", "", 0.0, 1.0)
+    posture: float = setting(0.0, "Weight of the usual posture: the banded fit has 1, the paper 0.", "", 0.0, 1e6)
     compute_dtype: str = setting(
         "float32", "In which the network multiplies.", choices=("float32", "bfloat16", "float16")
     )
@@ -108,7 +109,7 @@ def fit_implicit(
         states = by_chunks(partial(_states, layers, frequencies), _since_start(piece))
         pieces.append(replace(piece, qpos=states[:, :41], covariance=None))
         qvel.append(states[:, 41:])
-    shape = np.asarray(person.mean + person.factor @ learnt.unit, dtype=float)
+    shape = np.asarray(person.shape(learnt.unit), dtype=float)
     fitted = Bundle(tuple(pieces), bundle.shape if prior is None else shape)
     return ImplicitFit(
         bundle=fitted,
@@ -165,6 +166,7 @@ def _plan(settings: ImplicitSettings, bundle: Bundle) -> Plan:
         compute_dtype=settings.compute_dtype,
         delayed=any(np.any(piece.observed.delay_s) for piece in bundle.pieces),
         open_share=settings.open_share,
+        posture=settings.posture,
     )
 
 
@@ -181,7 +183,7 @@ def _first(
     layers = start_layers(settings.seed, settings.widths, 2 * len(frequencies), middle)
     unit = np.zeros(len(bundle.shape))
     if prior is not None:
-        unit = np.linalg.cholesky(prior.information).T @ (bundle.shape - prior.mean)
+        unit = np.linalg.cholesky(prior.information).T @ (bundle.shape - prior.mean) / SHAPE_PACE
     learnt = Learnt(layers, jnp.asarray(unit, jnp.float32))
     if not settings.start_steps:
         return learnt

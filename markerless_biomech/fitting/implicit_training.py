@@ -23,9 +23,13 @@ from ..cameras.camera import Cameras, project
 from . import priors
 from .implicit_network import Layers, encoded, network, pose_of, poses
 from .residuals import Observations, huber_cost, noise_px
+from .residuals import posture as usual_posture
 
 WARM_UP = 0.1
 """Share of the steps in which the fast schedule's rate grows from nothing."""
+
+SHAPE_PACE = 5.0
+"""The shape moves so many times as fast as a weight, in standard deviations of its prior."""
 
 FAST_B2 = 0.99
 """Adam's memory of squared slopes is to be short where a fit takes some thousand steps."""
@@ -49,7 +53,7 @@ class Trials:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Person:
-    """The subject: shape = mean + factor @ unit, where `unit` is learnt and has a standard normal prior."""
+    """The subject: shape = mean + factor @ (SHAPE_PACE unit); `unit` is learnt, what is in brackets is N(0, 1)."""
 
     model: ShapeModel
     mean: Float[Array, " X"]
@@ -57,6 +61,10 @@ class Person:
     """Zero when the subject is known: the same program, in which `unit` stays at zero."""
     belief: Float[Array, ""]
     """Share that the images count: their errors are not independent."""
+
+    def shape(self, unit: jax.Array) -> jax.Array:
+        """(X,)"""
+        return self.mean + self.factor @ (SHAPE_PACE * unit)
 
 
 @jax.tree_util.register_dataclass
@@ -95,6 +103,8 @@ class Plan:
     """Whether any camera's stamp is off its frame set's."""
     open_share: float
     """Share of the steps in which no point is too far off to pull."""
+    posture: float
+    """Weight of the usual posture, counted once over all frames of a trial as in the banded fit."""
 
 
 def optimiser(plan: Plan, steps: jax.Array | int) -> optax.GradientTransformation:
@@ -224,14 +234,17 @@ def _objective(
     plan: Plan,
 ) -> jax.Array:
     """Data term of all frames, estimated from `rows` (N, B), and the subject's prior."""
-    parameters = shape_parameters(person.model, person.mean + person.factor @ learnt.unit)
+    parameters = shape_parameters(person.model, person.shape(learnt.unit))
 
     def of_trial(layers: Layers, trial: Trials, rows: jax.Array) -> jax.Array:
         motion = partial(poses, layers, frequencies=frequencies, compute_dtype=plan.compute_dtype)
         observed: Observations = jax.tree.map(lambda x: x[rows], trial.observations)
         time_s = trial.time_s[rows]
         cost = data_cost(parameters, trial.cameras, motion, time_s, observed, trial.noise_m, opened, plan.delayed)
-        return jnp.mean(cost) * trial.frames
+        images = jnp.mean(cost) * trial.frames
+        if plan.posture == 0.0:
+            return images
+        return images + plan.posture * jnp.mean(usual_posture(motion(time_s), jnp.asarray(priors.POSTURE_TIME_S))[2])
 
     images = jnp.sum(jax.vmap(of_trial)(learnt.layers, trials, rows))
-    return person.belief * images + 0.5 * jnp.sum(learnt.unit**2)
+    return person.belief * images + 0.5 * jnp.sum(jnp.square(SHAPE_PACE * learnt.unit))
