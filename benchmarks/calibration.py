@@ -154,7 +154,8 @@ def main() -> None:
         means = np.abs(np.concatenate([p["mean_standard"][columns] for p in people]))
         shares = [np.mean(values < limit) for values in (z, means) for limit in (0.674, 1.645)]
         print(
-            f"{group} | {raw:.2f} | {debiased:.2f} | {shares[0]:.2f}, {shares[1]:.2f} | {shares[2]:.2f}, {shares[3]:.2f}"
+            f"{group} | {raw:.2f} | {debiased:.2f} | "
+            f"{shares[0]:.2f}, {shares[1]:.2f} | {shares[2]:.2f}, {shares[3]:.2f}"
         )
 
 
