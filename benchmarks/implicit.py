@@ -279,9 +279,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--variants", action="store_true")
-    parser.add_argument(
-        "--paper-steps", type=int, default=0, help="steps of the paper's size, which is meant for a GPU"
-    )
+    parser.add_argument("--paper", action="store_true")
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
     enable_compile_cache()
