@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,20 +36,25 @@ BEST = "Without, the first of these that the bag holds."
 
 @command("simulate")
 @click.option("--out", type=PATH, required=True, help="Folder of the bag to write.")
-@settings_options(SimulationSettings)
+@settings_options(SimulationSettings, without=("faults",))
+@click.option(
+    "--fault", "faults", multiple=True, metavar="TEXT", help="What goes wrong: KIND:CAMERAS@FROM-TO=SIZES; repeatable."
+)
 @force_option
-def simulate(out: Path, force: bool, **options: Any) -> Answer:
+def simulate(out: Path, force: bool, faults: tuple[str, ...], **options: Any) -> Answer:
     """Record a virtual walker before a virtual rig, with the truth.
 
-    In the bag's folder lie subject.yaml (the true subject) and rig.yaml (the nominal cameras) as well.
+    In the bag's folder lie subject.yaml (the true subject) and rig.yaml (the nominal cameras) as well. A fault that
+    is not understood is answered with the kinds that there are.
 
     \b
     Example:
       markerless-biomech simulate --out walk --cameras 8 --seconds 10 --seed 1
+      markerless-biomech simulate --out bad --fault camera-bump:cam3@5=1deg,20mm --fault camera-stop:cam2@3-6
     """
     from ..recording.simulated_bag import write_simulation
 
-    settings = settings_from_options(SimulationSettings, options)
+    settings = replace(settings_from_options(SimulationSettings, options), faults=faults)
     with progress_bar("simulating") as progress:
         return write_simulation(settings, out, force, progress)
 
