@@ -5,6 +5,8 @@ import struct
 import numpy as np
 import pytest
 from lab import KEYPOINT_SET, PATIENCE_S, Lab, walking_session
+from rclpy.parameter import Parameter
+from rclpy.parameter_client import AsyncParameterClient
 
 from markerless_biomech.nodes import quality
 from markerless_biomech.nodes.keypoint_player import is_played, shifted_stamp
@@ -100,6 +102,34 @@ def test_the_simulator_shows_each_frame_of_each_camera_and_the_truth(lab, tmp_pa
     lab.wait_for(lambda: len(lab.heard["cam2/keypoints"]) == 50, "all frames")
     assert {len(lab.heard[topic]) for topic in ("cam0/keypoints", "cam1/keypoints", "truth/body_state")} == {50}
     assert lab.heard["truth/step_events"] and "simulated" in lab.heard["truth/definitions/subject"][0].data
+
+
+def set_faults(lab, faults):
+    """The answer of the running simulator."""
+    client = AsyncParameterClient(lab.node, "rig_simulator")
+    lab.wait_for(client.services_are_ready, "the simulator's services")
+    answer = client.set_parameters([Parameter("faults", Parameter.Type.STRING_ARRAY, faults)])
+    lab.wait_for(answer.done, "the answer")
+    return answer.result().results[0]
+
+
+def test_faults_are_switched_on_and_off_while_the_simulator_runs(lab, tmp_path):
+    for camera in ("cam0", "cam1"):
+        lab.listen("Keypoints2D", f"{camera}/keypoints")
+    parameters = {"cameras": 3, "fps": 25.0, "seconds": 2.0, "keypoint_set": KEYPOINT_SET, "path": "treadmill"}
+    with Processes(tmp_path) as processes:
+        processes.start("rig_simulator", parameters)
+        lab.wait_for_new("cam1/keypoints")
+        assert set_faults(lab, ["camera-stop:cam1"]).successful
+        lab.wait_for_new("cam0/keypoints", count=10)
+        before = len(lab.heard["cam1/keypoints"])
+        lab.wait_for_new("cam0/keypoints", count=10)
+        assert len(lab.heard["cam1/keypoints"]) == before
+        assert set_faults(lab, [""]).successful
+        lab.wait_for_new("cam1/keypoints", count=10)
+        refusal = set_faults(lab, ["camera-stop:cam7"])
+        assert not refusal.successful and "there is no camera 'cam7' among cam0, cam1, cam2" in refusal.reason
+        processes.check()
 
 
 def test_a_missing_bag_ends_the_player_with_one_sentence(tmp_path):
