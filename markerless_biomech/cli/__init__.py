@@ -8,10 +8,12 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .exports import export
 from .live import benchmark, demo
 from .machine import doctor, warmup
+from .rigs import convert_rig
 from .running import Commands
-from .sessions import evaluate, export, import_, replay, report, simulate
+from .sessions import evaluate, import_, replay, report, simulate
 from .subjects import calibrate, refit
 
 
@@ -34,6 +36,7 @@ for _command in (
     evaluate,
     report,
     export,
+    convert_rig,
     benchmark,
     warmup,
     doctor,

@@ -1,4 +1,4 @@
-"""Commands on recordings: simulate, import, replay, evaluate, report, export."""
+"""Commands on recordings: simulate, import, replay, evaluate, report."""
 
 from __future__ import annotations
 
@@ -201,22 +201,3 @@ def report(bag: Path, out: Path, force: bool) -> Answer:
     from ..recording.report import write_report
 
     return {"out": write_report(bag, out, force=force)}
-
-
-@command("export")
-@click.argument("bag", type=PATH)
-@click.option("--format", "kind", type=click.Choice(("csv",)), default="csv", show_default=True)
-@click.option("--out", type=PATH, required=True, help="File to write, such as joints.csv.")
-@click.option("--result", type=click.Choice((*RESULTS, "truth")), help=f"{WHICH} {BEST}")
-@force_option
-def export(bag: Path, kind: str, out: Path, result: str | None, force: bool) -> Answer:
-    """Write the joint angles in BAG as a table (degrees, metres).
-
-    \b
-    Example:
-      markerless-biomech export walk_result --format csv --out joints.csv
-    """
-    from ..recording.exports import export_joints
-
-    name, rows = export_joints(bag, out, result, force)
-    return {"out": out, "format": kind, "result": name, "rows": rows}

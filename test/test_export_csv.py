@@ -8,7 +8,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from markerless_biomech.body.names import JOINT_NAMES
-from markerless_biomech.recording.exports import OPENSIM_FROM_ROS, joints_csv, pelvis_angles_deg
+from markerless_biomech.recording.export_csv import joints_csv
+from markerless_biomech.recording.opensim_axes import OPENSIM_FROM_ROS, pelvis_angles_deg
 from markerless_biomech.results import BodyEstimate, Tracking
 
 
