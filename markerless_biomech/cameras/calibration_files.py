@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..files import write_text
 from .calibrated_camera import Rig
 from .calibrations.calibration import Calibration, rig_from_calibration
 from .calibrations.opencap import FILE_NAME as OPENCAP_FILE
 from .calibrations.opencap import read_opencap
 from .calibrations.opencv_yaml import looks_like_opencv, read_opencv
 from .calibrations.qualisys import read_qualisys, rig_from_qualisys
-from .calibrations.ros_files import is_camera_info, is_poses, read_ros
+from .calibrations.ros_files import is_camera_info, is_poses, read_ros, write_ros
 from .calibrations.session_npz import read_npz, rig_from_session, session_from_rig
-from .calibrations.toml_files import read_toml_calibration, rig_from_toml
+from .calibrations.toml_files import read_toml_calibration, rig_from_toml, toml_text
 from .calibrations.values import read_text, yaml_documents
-from .rig import rig_from_text
+from .rig import rig_from_text, save_rig
 
 __all__ = [
     "ImportedRig",
@@ -30,10 +31,14 @@ __all__ = [
     "rig_from_qualisys",
     "rig_from_session",
     "rig_from_toml",
+    "save_calibration",
     "session_from_rig",
 ]
 
 SUFFIXES = (".yaml", ".yml", ".toml", ".qca.txt", ".xml", ".npz", ".pickle", ".pkl")
+
+FORMATS = ("rig", "ros", "pose2sim")
+"""What `save_calibration` writes."""
 
 EASYMOCAP = ("intri.yml", "extri.yml")
 """Two files that belong together: one may be given for both."""
@@ -84,6 +89,19 @@ def read_calibration(
         found = SINGLE[kind](files[0]) if kind in SINGLE else TOGETHER[kind](files)
     rig, remarks = rig_from_calibration(where, found, unit, up)
     return ImportedRig(rig, remarks)
+
+
+def save_calibration(rig: Rig, out: str | Path, kind: str, force: bool = False) -> None:
+    """Write a rig as one of FORMATS; read again it is the same. Raises InputError when something is there already.
+
+    'rig': rig.yaml; 'pose2sim': Calib.toml; 'ros': a folder with a camera_info YAML a camera and tf_static.yaml.
+    """
+    if kind == "ros":
+        write_ros(rig, Path(out), force)
+    elif kind == "pose2sim":
+        write_text(out, toml_text(rig), force)
+    else:
+        save_rig(rig, out, force)
 
 
 def _read_rig(path: Path) -> Calibration:

@@ -71,8 +71,8 @@ def doubts(rig: Rig) -> tuple[str, ...]:
     away = _looking_away(rig)
     if len(away) > len(rig.cameras) // 2:
         found.append(
-            f"cameras {', '.join(away)} look away from where the optical axes meet: the file's poses may be the inverse "
-            "of what its format means, or mirrored"
+            f"cameras {', '.join(away)} look away from where the optical axes meet: the file's poses may be the "
+            "inverse of what its format means, or mirrored"
         )
     return tuple(found)
 
@@ -82,7 +82,9 @@ def _turn(rig: Rig) -> str:
         axis = upright_axis(rig)
     except ValueError:
         return "nor along any other axis of the world: level with --floor-from-feet"
-    return f"but along {axis}: turn the world with --up {axis}" if axis != "z" else "quite: level with --floor-from-feet"
+    return (
+        f"but along {axis}: turn the world with --up {axis}" if axis != "z" else "quite: level with --floor-from-feet"
+    )
 
 
 def _seen_by_all(rig: Rig) -> np.ndarray:
