@@ -1,5 +1,7 @@
 """keypoint_player, recorder, rig_simulator: what goes in comes out."""
 
+import os
+import signal
 import struct
 
 import numpy as np
@@ -149,3 +151,20 @@ def test_recorded_results_are_never_played():
     assert is_played("/truth/body_state", "markerless_biomech/msg/BodyState")
     assert not is_played("/body_state", "markerless_biomech/msg/BodyState")
     assert not is_played("/tf", "tf2_msgs/msg/TFMessage")
+
+
+def test_a_killed_recorder_leaves_a_bag_that_is_readable_up_to_its_last_flush(lab, tmp_path):
+    out = tmp_path / "recorded"
+    with Processes(tmp_path) as processes:
+        processes.start("recorder", {"bag": str(out)})
+        processes.start("rig_simulator", {"cameras": 3, "fps": 25.0, "seconds": 2.0, "keypoint_set": KEYPOINT_SET})
+        lab.listen("Keypoints2D", "cam1/keypoints")
+        lab.wait_for_new("cam1/keypoints", count=100)
+        heard, file = stamps_ns(lab.heard["cam1/keypoints"]), out / "recorded.mcap"
+        size = file.stat().st_size
+        lab.wait_for(lambda: file.stat().st_size > size, "the recorder's next visit to the disk")
+        os.kill(processes.pid("recorder"), signal.SIGKILL)
+        lab.wait_for(lambda: not processes.running("recorder"), "the end of the recorder")
+        processes.stop("rig_simulator")
+    read = stamps_ns(recorded(out, "/cam1/keypoints"))
+    assert set(heard[-50:-10]) <= set(read)
