@@ -145,7 +145,7 @@ def _kind_of_yaml(path: Path) -> str:
     if text.startswith("%YAML"):
         return "opencv"
     if any(is_camera_info(document) or is_poses(document) for document in documents):
-        return "ros" if "!!opencv-matrix" not in text else "opencv"
+        return "ros" if "!!opencv-" not in text else "opencv"
     content = documents[0] if documents else None
     if isinstance(content, dict) and "cameras" in content:
         return "rig"

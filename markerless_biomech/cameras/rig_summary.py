@@ -36,7 +36,8 @@ class RigSummary:
         count = len(self.cameras)
         apart = f", {_span(*self.apart_m)} m apart" if count > 1 else ""
         heights = _span(min(self.heights_m.values()), max(self.heights_m.values()))
-        x, y, z = self.looking_at_m
+        # Zero without a sign.
+        x, y, z = np.round(self.looking_at_m, 1) + 0.0
         looking = f", looking at ({x:.1f}, {y:.1f}, {z:.1f}) m from {_span(*self.from_m)} m" if count > 1 else ""
         return f"{count} camera{'s' if count > 1 else ''}{apart}, {heights} m above the floor (z = 0){looking}"
 
@@ -95,7 +96,7 @@ def _seen_by_all(rig: Rig) -> np.ndarray:
     positions = np.array([camera.position_m for camera in rig.cameras.values()])
     forward = np.array([camera.world_from_camera[0][:, 2] for camera in rig.cameras.values()])
     planes = np.eye(3) - forward[:, :, None] * forward[:, None, :]
-    pull = 1e-3 * len(positions)
+    pull = 1e-6 * len(positions)
     moment = np.einsum("cij,cj->i", planes, positions) + pull * positions.mean(axis=0)
     return np.linalg.solve(planes.sum(axis=0) + pull * np.eye(3), moment)
 

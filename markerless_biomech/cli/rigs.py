@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from ..cameras.calibration_files import ImportedRig
     from ..recording.floor import Floor
 
+RAD_TO_DEG = 57.29577951308232
+
+VAGUE_TILT_RAD = 0.01
+"""0.6 deg: 10 mm of height for each metre walked."""
+
 AXES = ("x", "-x", "y", "-y", "z", "-z", "upright")
 
 
@@ -98,7 +103,7 @@ def convert_rig(
         "heights_m": summary.heights_m,
         "looking_at_m": summary.looking_at_m,
         **({"floor": _floor_answer(floor)} if floor is not None else {}),
-        "remarks": remarks + [{"ok": False, "sentence": words} for words in doubts(rig)],
+        "remarks": remarks + [{"ok": False, "sentence": words} for words in (*_vague(floor), *doubts(rig))],
     }
 
 
@@ -151,12 +156,22 @@ def _with_topic_names(rig: Rig) -> Rig:
     return replace(rig, cameras=by_name)
 
 
+def _vague(floor: Floor | None) -> tuple[str, ...]:
+    """What to do where the feet did not say enough of the floor."""
+    if floor is None or floor.tilt_std_rad < VAGUE_TILT_RAD:
+        return ()
+    return (
+        f"the floor's tilt is known to no better than {RAD_TO_DEG * floor.tilt_std_rad:.1f} deg, because the feet "
+        "rested at few places: record somebody who walks over more of the floor",
+    )
+
+
 def _floor_answer(floor: Floor) -> Answer:
     return {
         "sentence": floor.sentence,
         "tilt_deg": floor.tilt_deg,
         "height_m": floor.offset_m,
-        "tilt_std_deg": float(floor.tilt_std_rad) * 57.29577951308232,
+        "tilt_std_deg": RAD_TO_DEG * floor.tilt_std_rad,
         "height_std_m": floor.height_std_m,
         "places": floor.places,
         "residual_m": floor.residual_m,

@@ -2,7 +2,7 @@
 
 The feet's keypoints are triangulated robustly, without a skeleton. Where one of them rests for a tenth of a second it
 is taken for standing on the floor, as high above it as on the base model's standing foot; the floor is the plane that
-most of these places agree on (Cauchy's loss, first wide, then narrow). Up is where the trunk is, seen from the feet.
+most of these places agree on (Geman-McClure's loss, first wide, then narrow). Up is where the trunk is, seen from the feet.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import jax.numpy as jnp
 import numpy as np
 
 from ..body.model import NEUTRAL_QPOS
@@ -37,8 +38,8 @@ RESTING_SPEED_M_S, RESTING_TIME_S = 0.2, 0.1
 AGREEING_M = 0.05
 """Lines of sight that miss a point by more (median) say nothing about the floor."""
 
-LOSS_SCALES_M = (0.3, 0.15, 0.08, 0.04, 0.02, 0.02, 0.02)
-"""Of Cauchy's loss, one iteration each: a foot on its toes, a step or a false point is further off than the last."""
+LOSS_SCALES_M = (0.3, 0.15, 0.08, 0.05, 0.03, 0.03, 0.03, 0.03)
+"""Of Geman-McClure's loss, one iteration each: a foot on its toes, a step or a false point is further off than the last."""
 
 LEAST_STD_M = 0.008
 """Of a resting place's height: skin, shoes and the detector are not better than this."""
@@ -116,7 +117,7 @@ def floor_from_feet(session: RecordedSession, rig: Rig | None = None, progress: 
         )
     points = np.array([place for place, _ in places])
     above = _heights_above_sole_m(keypoint_set)[[keypoint for _, keypoint in places]]
-    return _plane(points, above, up)
+    return plane(points, above, up)
 
 
 def _same_cameras(session: RecordedSession, rig: Rig) -> Rig:
@@ -160,7 +161,9 @@ def _points(rig: Rig, seen: np.ndarray, rectified: dict[str, bool]) -> tuple[np.
     """Points (F, K, 3) and known (F, K) of keypoints (F, C, K, 3)."""
     frames, _, count, _ = seen.shape
     names = tuple(rig.cameras)
-    normalised, reached = (np.asarray(x) for x in undistort(camera_arrays(rig, names, rectified), seen[..., :2]))
+    normalised, reached = (
+        np.asarray(x) for x in undistort(camera_arrays(rig, names, rectified), jnp.asarray(seen[..., :2]))
+    )
     rays = []
     for index, name in enumerate(names):
         rotation, position_m = rig.cameras[name].world_from_camera
@@ -221,8 +224,11 @@ def _heights_above_sole_m(keypoint_set: KeypointSet) -> np.ndarray:
     return oracle.sites_m(standing)[0, :, 2] - float(np.mean(soles))
 
 
-def _plane(points_m: np.ndarray, above_m: np.ndarray, up: np.ndarray) -> Floor:
-    """z - height above the sole = a x + b y + c, in axes whose z is `up`, by reweighted least squares with a prior."""
+def plane(points_m: np.ndarray, above_m: np.ndarray, up: np.ndarray) -> Floor:
+    """The floor under resting places (N, 3), each `above_m` (N,) over its sole, that most of them agree on.
+
+    z - above = a x + b y + c in axes whose z is `up` (3,), by reweighted least squares with a prior of the tilt.
+    """
     turn = _to_z(up)
     x, y, z = (points_m @ turn.T).T
     middle = np.array([x.mean(), y.mean()])
@@ -233,7 +239,7 @@ def _plane(points_m: np.ndarray, above_m: np.ndarray, up: np.ndarray) -> Floor:
     weight, variance = np.ones_like(x), 0.05**2
     for scale_m in LOSS_SCALES_M:
         residual = target - design @ solution
-        weight = 1.0 / (1.0 + (residual / scale_m) ** 2)
+        weight = 1.0 / (1.0 + (residual / scale_m) ** 2) ** 2
         information = design.T @ (weight[:, None] * design) / variance + prior
         solution = np.linalg.solve(information, design.T @ (weight * target) / variance)
         residual = target - design @ solution
@@ -245,7 +251,7 @@ def _plane(points_m: np.ndarray, above_m: np.ndarray, up: np.ndarray) -> Floor:
     return Floor(
         normal=turn.T @ normal,
         offset_m=offset_m,
-        places=int((weight > 0.5).sum()),
+        places=int((weight > 0.25).sum()),
         places_seen=len(points_m),
         residual_m=float(np.median(np.abs(residual))),
         tilt_std_rad=float(np.sqrt(np.linalg.eigvalsh(covariance[:2, :2])[-1])),

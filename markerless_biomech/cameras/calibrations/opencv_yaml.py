@@ -37,7 +37,7 @@ Entries = Mapping[str, Any]
 
 def looks_like_opencv(text: str, documents: list[Any]) -> bool:
     """Whether a YAML text is of OpenCV: its header or its matrices, or entries that only such files have."""
-    if text.startswith("%YAML") or "!!opencv-matrix" in text:
+    if text.startswith("%YAML") or "!!opencv-" in text:
         return True
     content = documents[0] if documents else None
     return isinstance(content, dict) and bool(_cameras(content))

@@ -28,14 +28,18 @@ POSES_FILE = "tf_static.yaml"
 FRAME_ENDINGS = ("_optical", "_optical_frame", "")
 """Of a camera's optical frame after its name, in the order tried; camera_calibration's files do not name it."""
 
+OF_A_FILE = frozenset(("camera_name", "distortion_model", "rectification_matrix"))
+"""Fields beside camera_matrix that OpenCV's files do not have."""
+
 WORLD_FRAMES = ("world", "map")
 
 
 def is_camera_info(document: Any) -> bool:
     """Whether a YAML document is one camera's."""
-    return isinstance(document, dict) and (
-        {"camera_matrix", "image_width"} <= set(document) or {"k", "width"} <= set(document)
-    )
+    if not isinstance(document, dict):
+        return False
+    in_a_file = "camera_matrix" in document and not OF_A_FILE.isdisjoint(document)
+    return in_a_file or {"k", "d", "width"} <= set(document)
 
 
 def is_poses(document: Any) -> bool:

@@ -93,11 +93,12 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, to which an OpenCV matrix is a map."""
 
 
-_Loader.add_constructor("tag:yaml.org,2002:opencv-matrix", _Loader.construct_yaml_map)
+for _tag in ("opencv-matrix", "opencv-nd-matrix"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_yaml_map)
 
 
 def yaml_documents(text: str, where: str) -> list[Any]:
-    """Every document of a YAML text, OpenCV's header (%YAML:1.0) allowed."""
+    """Every document of a YAML text, OpenCV's header (%YAML:1.0, which is none of YAML) allowed."""
     lines = [line for line in text.splitlines() if not line.startswith("%YAML")]
     try:
         return [document for document in yaml.load_all("\n".join(lines), Loader=_Loader) if document is not None]
