@@ -72,7 +72,8 @@ def test_opensim_reads_the_angles_of_every_state_in_degrees(mot):
     # Eight decimals are written.
     np.testing.assert_allclose(mot["time"], MOTION.time_s[HELD], atol=1e-8)
     for name in set(RAJAGOPAL) & set(JOINT_NAMES):
-        expected = np.degrees(MOTION.qpos[HELD, 7 + JOINT_NAMES.index(name)])
+        sign = -1 if name.startswith("mtp") else 1  # Rajagopal's toes go down with a positive angle
+        expected = sign * np.degrees(MOTION.qpos[HELD, 7 + JOINT_NAMES.index(name)])
         np.testing.assert_allclose(_column(mot, name), expected, atol=1e-8, err_msg=name)
     np.testing.assert_array_equal(_column(mot, "knee_angle_r_beta"), _column(mot, "knee_angle_r"))
 
@@ -87,13 +88,13 @@ def test_opensim_puts_the_pelvis_where_ours_is_with_y_up(mot):
         np.testing.assert_allclose(pose[3:].reshape(3, 3), ours.as_matrix(), atol=1e-9)
 
 
-def test_gait2392_flexes_its_knees_the_other_way_and_has_no_arms(tmp_path):
+def test_gait2392_flexes_knees_and_toes_the_other_way_and_has_no_arms(tmp_path):
     path = tmp_path / "walk.mot"
     path.write_text(mot_text(MOTION, "gait2392"))
     read, rajagopal = read_by_opensim(path), opensim_coordinates(MOTION)
     assert read["labels"] == GAIT2392
     for name in GAIT2392:
-        sign = -1 if name.startswith("knee") else 1
+        sign = -1 if name.startswith(("knee", "mtp")) else 1
         np.testing.assert_allclose(_column(read, name), sign * rajagopal[name][HELD], atol=1e-8, err_msg=name)
 
 

@@ -29,7 +29,7 @@ MODELS = ("rajagopal", "gait2392")
     type=click.Choice(MODELS),
     default=MODELS[0],
     show_default=True,
-    help="Whose coordinates a mot file has: gait2392's knee flexes with a negative angle, and it has no arms.",
+    help="Whose coordinates and signs a mot file has; gait2392 has no arms and bends its knees and toes the other way.",
 )
 @force_option
 def export(bag: Path, kind: str, out: Path, result: str | None, opensim_model: str, force: bool) -> Answer:

@@ -81,10 +81,10 @@ def read_motion(path: str | Path, result: str | None = None) -> Motion:
     return motion_of(name, bodies, keypoint_set, subject, steps)
 
 
-def read_subject(path: str | Path) -> Subject:
-    """The subject that a bag's results were fitted with. Raises InputError for a bag that nothing was fitted to."""
+def read_subject(path: str | Path, result: str = "live") -> Subject:
+    """Whom a bag's results were fitted with; of 'truth', who walked. Raises InputError for a bag without."""
     with open_bag(path) as bag:
-        return _subject_of(read_definitions(bag), "live", str(path))
+        return _subject_of(read_definitions(bag), result, str(path))
 
 
 def read_bodies(bag: str | Path, result: str | None = None) -> tuple[str, list[BodyEstimate]]:
@@ -168,9 +168,11 @@ def _keypoint_topics(bag: BagReader, definitions: dict[str, str]) -> dict[str, s
 def _subject_of(definitions: dict[str, str], result: str, where: str) -> Subject:
     """Whom the result was fitted with."""
     name = "truth/subject" if result == "truth" else "subject"
+    if name not in definitions and result == "truth":
+        raise InputError(_nothing_held(where, result, []))
     if name not in definitions:
         raise InputError(
-            f"{where}: holds no definitions/{name} and so no result; run 'markerless-biomech replay' or 'refit' on it "
+            f"{where}: holds no definitions/subject and so no result; run 'markerless-biomech replay' or 'refit' on it "
             "first"
         )
     return subject_from_text(definitions[name], f"{where}: definitions/{name}")

@@ -20,8 +20,11 @@ _TRC_KEYS = ("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units")
 _TRC_KEYS += ("OrigDataRate", "OrigDataStartFrame", "OrigNumFrames")
 
 OPENSIM_MODELS = ("rajagopal", "gait2392")
-"""Rajagopal 2016 and its descendants, whose knee flexes with a positive angle; gait2392 and gait2354, whose knee flexes
-with a negative one and which have no arms. Neither has a neck."""
+"""Rajagopal 2016 and its descendants; gait2392 and gait2354, which have no arms. Neither has a neck."""
+
+TURNED_ROUND = {"rajagopal": "mtp_angle_", "gait2392": "knee_angle_"}
+"""Coordinates whose sign is not ours: Rajagopal's toes go down, gait2392's knee extends with a positive angle (measured
+on the models' files by benchmarks/opensim_models.py)."""
 
 
 def opensim_coordinates(motion: Motion, model: str = "rajagopal") -> dict[str, np.ndarray]:
@@ -33,9 +36,9 @@ def opensim_coordinates(motion: Motion, model: str = "rajagopal") -> dict[str, n
     for name, angle_rad in zip(JOINT_NAMES, motion.qpos[:, 7:].T, strict=True):
         if name.startswith("neck_") or (model == "gait2392" and name.startswith(_ARMS)):
             continue
-        knee = name.startswith("knee_angle_")
-        columns[name] = np.degrees(angle_rad) * (-1.0 if knee and model == "gait2392" else 1.0)
-        if knee and model == "rajagopal":
+        sign = -1.0 if name.startswith(TURNED_ROUND[model]) else 1.0
+        columns[name] = np.degrees(angle_rad) * sign
+        if name.startswith("knee_angle_") and model == "rajagopal":
             columns[f"{name}_beta"] = columns[name]  # the patella follows its knee
     return columns
 

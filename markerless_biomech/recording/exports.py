@@ -45,7 +45,7 @@ def export(
     refuse_folder(out)
     refuse_existing(out, force)
     if kind in SUBJECT_FORMATS:
-        subject = _subject(Path(source))
+        subject = _subject(Path(source), result)
         text = urdf_text(subject) if kind == "urdf" else mjcf_text(subject, _own_keypoint_set(subject))
         write_text(out, text, force)
         return {"subject": subject.name}
@@ -77,9 +77,10 @@ def _time_base(motion: Motion) -> dict[str, Any]:
     return {"rate_hz": motion.rate_hz, "time_0": f"{seconds}.{nanoseconds:09d}"}
 
 
-def _subject(source: Path) -> Subject:
-    """Of a subject.yaml, else of a bag's results."""
-    return load_subject(source) if source.suffix in (".yaml", ".yml") and source.is_file() else read_subject(source)
+def _subject(source: Path, result: str | None) -> Subject:
+    """Of a subject.yaml, else of a bag's results or truth."""
+    is_file = source.suffix in (".yaml", ".yml") and source.is_file()
+    return load_subject(source) if is_file else read_subject(source, result or "live")
 
 
 def _own_keypoint_set(subject: Subject) -> Any:
