@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .check_rig import check_rig
 from .exports import export
 from .live import benchmark, demo
 from .machine import doctor, warmup
@@ -30,6 +31,7 @@ for _command in (
     demo,
     simulate,
     import_,
+    check_rig,
     calibrate,
     refit,
     replay,
