@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from made_motions import made_steps
 from made_results import made_session, write_made_bag
 
 from markerless_biomech import cli
@@ -110,3 +111,13 @@ def test_nothing_is_overwritten_and_a_bag_without_a_result_is_refused(kind, bag,
     assert (tmp_path / "there").read_text() == "mine"
     failed = run("export", tmp_path / "nowhere", "--format", kind, "--out", tmp_path / "out")
     assert failed.exit_code == 1 and "nowhere" in failed.stderr and not (tmp_path / "out").exists()
+
+
+def test_step_events_lie_beside_the_joints(session, tmp_path):
+    bag = write_made_bag(session, tmp_path / "bag", steps=made_steps())
+    exported = answer("export", bag, "--out", tmp_path / "joints.csv")
+    assert exported["events"] == str(tmp_path / "events.csv") and exported["event_rows"] == 2
+    with (tmp_path / "events.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["side"], row["type"]) for row in rows] == [("left", "heel_strike"), ("right", "toe_off")]
+    assert rows[0]["time_s"] == "1700000000.310000000", "the last revision"

@@ -35,9 +35,9 @@ MODELS = ("rajagopal", "gait2392")
 def export(bag: Path, kind: str, out: Path, result: str | None, opensim_model: str, force: bool) -> Answer:
     """Write the results in BAG for other programs.
 
-    csv: joint angles as a table. trc, mot: markers and coordinates for OpenSim. c3d: points, angles and step events.
-    bvh: for animation programs. urdf, mjcf: the scaled person, for robotics tools and MuJoCo; BAG may then be a
-    subject.yaml. Axes, names, signs and units: docs/exports.md.
+    csv: joint angles as a table, and step events beside it. trc, mot: markers and coordinates for OpenSim. c3d: points,
+    angles and step events. bvh: for animation programs. urdf, mjcf: the scaled person, for robotics tools and MuJoCo;
+    BAG may then be a subject.yaml. Axes, names, signs and units: docs/exports.md.
 
     \b
     Example:

@@ -76,9 +76,15 @@ def read_motion(path: str | Path, result: str | None = None) -> Motion:
     with open_bag(path) as bag:
         definitions = read_definitions(bag)
         keypoint_set = find_keypoint_set(bag, _keypoint_topics(bag, definitions), definitions)
-        steps = _read_steps(bag, "truth/step_events" if name == "truth" else "step_events")
+        steps = _read_steps(bag, name)
     subject = _subject_of(definitions, name, str(path))
     return motion_of(name, bodies, keypoint_set, subject, steps)
+
+
+def read_steps(path: str | Path, result: str) -> tuple[StepRecord, ...]:
+    """A bag's step events: of the fit, or for the result 'truth' of the simulation; none where it holds none."""
+    with open_bag(path) as bag:
+        return last_words(_read_steps(bag, result))
 
 
 def read_subject(path: str | Path, result: str = "live") -> Subject:
@@ -155,7 +161,8 @@ def last_words(steps: Sequence[StepRecord]) -> tuple[StepRecord, ...]:
     return tuple(sorted((s for s in newest.values() if not s.withdrawn), key=lambda step: step.stamp_ns))
 
 
-def _read_steps(bag: BagReader, topic: str) -> list[StepRecord]:
+def _read_steps(bag: BagReader, result: str) -> list[StepRecord]:
+    topic = "truth/step_events" if result == "truth" else "step_events"
     found = bag.messages(lambda full: relative_name(full) == topic)
     return [RESULT_READERS[topic](message) for _, message, _ in found]
 

@@ -16,8 +16,8 @@ from ..files import refuse_existing, refuse_folder, write_text
 from ..keypoints import load_keypoint_set
 from .export_bvh import bvh_text
 from .export_c3d import write_c3d
-from .export_csv import joints_csv
-from .export_motion import Motion, read_bodies, read_motion, read_subject
+from .export_csv import events_csv, joints_csv
+from .export_motion import Motion, read_bodies, read_motion, read_steps, read_subject
 from .export_opensim import OPENSIM_MODELS, mot_text, trc_text
 
 MOTION_FORMATS = ("csv", "trc", "mot", "c3d", "bvh")
@@ -50,14 +50,25 @@ def export(
         write_text(out, text, force)
         return {"subject": subject.name}
     if kind == "csv":
-        name, bodies = read_bodies(source, result)
-        text = joints_csv(bodies)
-        write_text(out, text, force)
-        return {"result": name, "rows": text.count("\n") - 1}
+        return _write_tables(source, out, result, force)
     motion = read_motion(source, result)
     _write_motion(motion, kind, out, opensim_model, force)
     rows = int(motion.held.sum())
     return {"result": motion.result, "rows": rows, "empty_rows": len(motion.held) - rows, **_time_base(motion)}
+
+
+def _write_tables(source: str | Path, out: Path, result: str | None, force: bool) -> dict[str, Any]:
+    """The joints' table, and the events' beside it where there are any: events.csv beside joints.csv."""
+    name, bodies = read_bodies(source, result)
+    steps, text = read_steps(source, name), joints_csv(bodies)
+    events_out = out.with_name("events.csv" if out.name == "joints.csv" else f"{out.stem}_events{out.suffix}")
+    if steps:
+        refuse_folder(events_out)
+        refuse_existing(events_out, force)
+        write_text(events_out, events_csv(steps), force)
+    write_text(out, text, force)
+    found = {"result": name, "rows": text.count("\n") - 1}
+    return {**found, "events": events_out, "event_rows": len(steps)} if steps else found
 
 
 def _write_motion(motion: Motion, kind: str, out: Path, opensim_model: str, force: bool) -> None:
