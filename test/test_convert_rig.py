@@ -87,7 +87,7 @@ def test_where_nobody_walked_the_floor_stays_as_it_was():
     points = np.tile([1.0, 2.0, 0.5], (6, 1)) + 1e-3 * np.random.default_rng(0).normal(size=(6, 3))
     floor = plane(points, np.zeros(6), np.array([0.0, 0.0, 1.0]))
     assert floor.tilt_deg < 0.1 and abs(floor.offset_m - 0.5) < 0.005
-    assert np.degrees(floor.tilt_std_rad) == pytest.approx(5.0, abs=0.1), "the prior's"
+    assert np.degrees(floor.tilt_std_rad) == pytest.approx(2.0, abs=0.1), "the prior's"
 
 
 def test_a_floor_needs_feet_and_cameras_that_agree(walk, tmp_path):

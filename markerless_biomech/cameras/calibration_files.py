@@ -40,6 +40,9 @@ SUFFIXES = (".yaml", ".yml", ".toml", ".qca.txt", ".xml", ".npz", ".pickle", ".p
 FORMATS = ("rig", "ros", "pose2sim")
 """What `save_calibration` writes."""
 
+OTHERS = ("Config.toml", "metadata.yaml")
+"""Files of such endings that lie beside calibrations and are none."""
+
 EASYMOCAP = ("intri.yml", "extri.yml")
 """Two files that belong together: one may be given for both."""
 
@@ -170,7 +173,8 @@ def _files_of_folder(folder: Path) -> list[Path]:
     pair = [folder / name for name in EASYMOCAP]
     if all(path.is_file() for path in pair):
         return pair
-    found = sorted(path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(SUFFIXES))
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name not in OTHERS)
+    found = [path for path in files if path.name.lower().endswith(SUFFIXES)]
     if not found:
         raise InputError(f"{folder}: no calibration in this folder; expected {EXPECTED}")
     return found

@@ -114,4 +114,5 @@ def _looking_away(rig: Rig) -> list[str]:
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:.1f}" if round(low, 1) == round(high, 1) else f"{low:.1f} to {high:.1f}"
+    low, high = round(low, 1) + 0.0, round(high, 1) + 0.0
+    return f"{low:.1f}" if low == high else f"{low:.1f} to {high:.1f}"

@@ -51,7 +51,12 @@ class _ImageSize(click.ParamType):
     type=click.Choice(AXES),
     help="Axis of SOURCE's world that points up and becomes z; 'upright': that along which most images are.",
 )
-@click.option("--image-size", type=_ImageSize(), help="Of every camera, where SOURCE does not say (EasyMocap). [px]")
+@click.option(
+    "--image-size",
+    type=_ImageSize(),
+    metavar="1920x1080",
+    help="Of every camera, where SOURCE does not say (EasyMocap). [px]",
+)
 @click.option(
     "--floor-from-feet",
     "floor_bag",

@@ -62,7 +62,7 @@ def simulate(out: Path, force: bool, faults: tuple[str, ...], **options: Any) ->
 @command("import")
 @click.argument("source", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Folder of the bag to write.")
-@click.option("--calibration", type=PATH, help="Calib.toml of Pose2Sim, *.qca.txt of Qualisys, or rig.yaml.")
+@click.option("--calibration", type=PATH, help="Of JSON folders: any file or folder that convert-rig reads.")
 @click.option("--keypoint-set", help="Shipped keypoint set, or the path of a lab's own file; guessed without.")
 @click.option(
     "--fps", type=click.FloatRange(0.1, 1000), help="Frames a second of JSON folders without Config.toml. [Hz]"

@@ -2,7 +2,7 @@
 
 The feet's keypoints are triangulated robustly, without a skeleton. Where one of them rests for a tenth of a second it
 is taken for standing on the floor, as high above it as on the base model's standing foot; the floor is the plane that
-most of these places agree on (Geman-McClure's loss, first wide, then narrow). Up is where the trunk is, seen from the feet.
+most of these places agree on (Geman-McClure's loss, first wide, then narrow). Up is where the trunk is from there.
 """
 
 from __future__ import annotations
@@ -39,13 +39,16 @@ AGREEING_M = 0.05
 """Lines of sight that miss a point by more (median) say nothing about the floor."""
 
 LOSS_SCALES_M = (0.3, 0.15, 0.08, 0.05, 0.03, 0.03, 0.03, 0.03)
-"""Of Geman-McClure's loss, one iteration each: a foot on its toes, a step or a false point is further off than the last."""
+"""Of Geman-McClure's loss, one iteration each: feet on their toes or on a step are further off than the last."""
 
 LEAST_STD_M = 0.008
 """Of a resting place's height: skin, shoes and the detector are not better than this."""
 
-TILT_PRIOR_RAD = np.radians(5.0)
-"""What is known of the floor's tilt against the starting direction; holds it where nobody walked."""
+ABOVE_SOLE_STD_M = {"talus": 0.015, "calcn": 0.008, "toes": 0.006}
+"""Between people and detectors, of a keypoint's height above the sole, by its segment; the same at every place."""
+
+FROM_Z_STD_RAD, FROM_TRUNK_STD_RAD = np.radians(2.0), np.radians(5.0)
+"""What is known of the floor's tilt against the world's z, or against a trunk: holds it where nobody walked."""
 
 UP_AGREES_DEG = 20.0
 """The trunk leans less than this; a world's z further from it is no vertical."""
@@ -83,10 +86,11 @@ class Floor:
     @property
     def sentence(self) -> str:
         """In one line."""
+        side = "above" if self.offset_m > 0 else "below"
         return (
             f"the floor was tilted by {self.tilt_deg:.2f} deg (known to {np.degrees(self.tilt_std_rad):.2f}) and "
-            f"{1e3 * self.offset_m:.0f} mm high (known to {1e3 * self.height_std_m:.0f}), by {self.places} of "
-            f"{self.places_seen} places where feet rested"
+            f"{1e3 * abs(self.offset_m):.0f} mm {side} the origin (known to {1e3 * self.height_std_m:.0f}), by "
+            f"{self.places} of {self.places_seen} places where feet rested"
         )
 
     def level(self, rig: Rig) -> Rig:
@@ -108,16 +112,16 @@ def floor_from_feet(session: RecordedSession, rig: Rig | None = None, progress: 
             "the floor comes from ankles, heels or toes"
         )
     stamps_s, points_m, known = _triangulated(session, rig, progress)
-    up = _up(points_m, known, feet, trunk, str(session.path))
+    up, up_std_rad = _up(points_m, known, feet, trunk, str(session.path))
     places = _resting_places(stamps_s, points_m, known, feet)
     if len(places) < FEWEST_PLACES:
         raise InputError(
             f"{session.path}: feet rest at {len(places)} places in view of two cameras; record somebody who stands and "
             "walks about slowly for ten seconds, and check the rig (check-rig) if somebody does"
         )
-    points = np.array([place for place, _ in places])
-    above = _heights_above_sole_m(keypoint_set)[[keypoint for _, keypoint in places]]
-    return plane(points, above, up)
+    points, rows = np.array([place for place, _ in places]), [keypoint for _, keypoint in places]
+    above_std_m = np.mean([ABOVE_SOLE_STD_M[_segment(keypoint_set.bodies[row])] for row in rows])
+    return plane(points, _heights_above_sole_m(keypoint_set)[rows], up, up_std_rad, float(above_std_m))
 
 
 def _same_cameras(session: RecordedSession, rig: Rig) -> Rig:
@@ -133,8 +137,12 @@ def _same_cameras(session: RecordedSession, rig: Rig) -> Rig:
 
 def _on(keypoint_set: KeypointSet, segments: tuple[str, ...]) -> np.ndarray:
     """(K,) keypoints in use on the named segments of either side."""
-    carried = np.isin([body.removesuffix("_r").removesuffix("_l") for body in keypoint_set.bodies], segments)
-    return carried & (keypoint_set.weights > 0)
+    return np.isin([_segment(body) for body in keypoint_set.bodies], segments) & (keypoint_set.weights > 0)
+
+
+def _segment(body: str) -> str:
+    """Its name without the side."""
+    return body.removesuffix("_r").removesuffix("_l")
 
 
 def _triangulated(session: RecordedSession, rig: Rig, progress: Progress) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -178,8 +186,10 @@ def _points(rig: Rig, seen: np.ndarray, rectified: dict[str, bool]) -> tuple[np.
     return points.reshape(frames, count, 3), (known & agreeing).reshape(frames, count)
 
 
-def _up(points_m: np.ndarray, known: np.ndarray, feet: np.ndarray, trunk: np.ndarray, where: str) -> np.ndarray:
-    """(3,) z where the trunk is over the feet, else the direction from the feet to the trunk."""
+def _up(
+    points_m: np.ndarray, known: np.ndarray, feet: np.ndarray, trunk: np.ndarray, where: str
+) -> tuple[np.ndarray, float]:
+    """(3,) z where the trunk is over the feet, else the direction from the feet to the trunk; how well it is known."""
     both = np.flatnonzero(known[:, feet].any(axis=1) & known[:, trunk].any(axis=1))
     if not len(both):
         raise InputError(f"{where}: no frame shows feet and trunk of a person to two cameras that agree; check the rig")
@@ -187,7 +197,9 @@ def _up(points_m: np.ndarray, known: np.ndarray, feet: np.ndarray, trunk: np.nda
     upward = np.array([p[k & trunk].mean(axis=0) - p[k & feet].mean(axis=0) for p, k in pairs])
     up = np.median(upward / np.linalg.norm(upward, axis=1, keepdims=True), axis=0)
     up /= max(float(np.linalg.norm(up)), 1e-9)
-    return np.array([0.0, 0.0, 1.0]) if up[2] > np.cos(np.radians(UP_AGREES_DEG)) else up
+    if up[2] > np.cos(np.radians(UP_AGREES_DEG)):
+        return np.array([0.0, 0.0, 1.0]), FROM_Z_STD_RAD
+    return up, FROM_TRUNK_STD_RAD
 
 
 def _resting_places(
@@ -224,17 +236,25 @@ def _heights_above_sole_m(keypoint_set: KeypointSet) -> np.ndarray:
     return oracle.sites_m(standing)[0, :, 2] - float(np.mean(soles))
 
 
-def plane(points_m: np.ndarray, above_m: np.ndarray, up: np.ndarray) -> Floor:
+def plane(
+    points_m: np.ndarray,
+    above_m: np.ndarray,
+    up: np.ndarray,
+    up_std_rad: float = FROM_Z_STD_RAD,
+    above_std_m: float = 0.0,
+) -> Floor:
     """The floor under resting places (N, 3), each `above_m` (N,) over its sole, that most of them agree on.
 
-    z - above = a x + b y + c in axes whose z is `up` (3,), by reweighted least squares with a prior of the tilt.
+    z - above = a x + b y + c in axes whose z is `up` (3,), by reweighted least squares with a prior of the tilt:
+    `up_std_rad` is the standard deviation of `up` against the floor's normal, `above_std_m` that of the error which
+    all `above_m` share.
     """
     turn = _to_z(up)
     x, y, z = (points_m @ turn.T).T
     middle = np.array([x.mean(), y.mean()])
     design = np.stack([x - middle[0], y - middle[1], np.ones_like(x)], axis=1)
     target = z - above_m
-    prior = np.diag([TILT_PRIOR_RAD**-2, TILT_PRIOR_RAD**-2, 0.0])
+    prior = np.diag([up_std_rad**-2, up_std_rad**-2, 0.0])
     solution = np.array([0.0, 0.0, np.quantile(target, 0.3)])
     weight, variance = np.ones_like(x), 0.05**2
     for scale_m in LOSS_SCALES_M:
@@ -255,7 +275,7 @@ def plane(points_m: np.ndarray, above_m: np.ndarray, up: np.ndarray) -> Floor:
         places_seen=len(points_m),
         residual_m=float(np.median(np.abs(residual))),
         tilt_std_rad=float(np.sqrt(np.linalg.eigvalsh(covariance[:2, :2])[-1])),
-        height_std_m=float(np.sqrt(covariance[2, 2])),
+        height_std_m=float(np.hypot(np.sqrt(covariance[2, 2]), above_std_m)),
     )
 
 

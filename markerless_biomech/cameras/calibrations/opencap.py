@@ -130,7 +130,8 @@ _ALLOWED: dict[tuple[str, str], type[_StandIn]] = {
 class _ArraysOnly(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Callable[..., Any]:
         if (module, name) not in _ALLOWED:
-            raise InputError(f"asks for {module}.{name}, which is not loaded; expected nothing but arrays and numbers")
+            asked = " ".join(f"{module}.{name}".split())
+            raise InputError(f"asks for {asked}, which is not loaded; expected nothing but arrays and numbers")
         return _ALLOWED[module, name]
 
     def persistent_load(self, pid: Any) -> NoReturn:

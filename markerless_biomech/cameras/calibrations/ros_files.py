@@ -82,12 +82,9 @@ def _add_poses(transforms: StaticTransforms, document: Any, where: str) -> dict[
         child, pose = _entry(place, entry, "child_frame_id"), _entry(place, entry, "transform")
         position = [_entry(place, _entry(place, pose, "translation"), axis) for axis in "xyz"]
         quaternion = [_entry(place, _entry(place, pose, "rotation"), axis) for axis in "xyzw"]
-        reason = transforms.add(
-            str(parent),
-            str(child),
-            numbers(place, "translation", position, (3,)),
-            numbers(place, "rotation", quaternion, (4,)),
-        )
+        translation, turn = numbers(place, "translation", position, (3,)), numbers(place, "rotation", quaternion, (4,))
+        with np.errstate(over="ignore"):
+            reason = transforms.add(str(parent), str(child), translation, turn)
         if reason:
             raise InputError(f"{where}: {reason}; expected x y z in metres and a unit quaternion x y z w")
         parents[str(child).removeprefix("/")] = str(parent).removeprefix("/")

@@ -84,7 +84,8 @@ def session_from_rig(rig: Rig) -> dict[str, np.ndarray]:
 def read_npz(path: Path) -> Calibration:
     """The file's camera keys. Raises InputError where it is no npz or holds anything but numbers and words."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: np.load leaves a damaged file open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             session = {key: file[key] for key in (*KEYS, *OPTIONAL_KEYS) if key in file}
     # NumPy's headers are parsed as Python literals, so a damaged one may raise these.
     except (OSError, ValueError, EOFError, AttributeError, TypeError, SyntaxError, zipfile.BadZipFile) as error:
