@@ -21,8 +21,8 @@ from . import inputs
 from .adjust import camera_medians
 from .epipolar import pair_matrix
 from .findings import Finding, RigCheck
-from .fine import Clock, Fine, clock, clock_findings, judge, loss_width_px
-from .gross import Explained, explain, limits_px
+from .fine import GAIN, Clock, Fine, clock, clock_findings, judge, loss_width_px
+from .gross import Explained, explain, limits_px, nearly_alike
 from .person import floor, left_and_right, person, units, upright
 from .points import Cameras, Sightings, residuals_px, sightings, standard_cameras, triangulated
 from .searched import Scene, shifted
@@ -134,8 +134,12 @@ def _with_points(said: Said, explained: Explained, scene: Scene, as_given: np.nd
     alone = _compared(seen, agreeing)
     said.add(clock_findings(late, frame_s, names, agreeing.sum() == 2))
     fine = judge(cameras, alone, names, agreeing, width_px)
-    said.add(fine.findings)
-    said.add(_by_person(fine, alone, scene.keypoint_set))
+    exchanges: list[Finding] = []
+    if fine.gain > GAIN:
+        exchanges = nearly_alike(explained, scene)
+    said.add(exchanges or fine.findings)
+    # An exchange explains where the person seems to stand as well.
+    said.add([] if exchanges else _by_person(fine, alone, scene.keypoint_set))
     residual_px = _residuals_of_all(cameras, seen, alone, fine)
     counts = (seen.weight > 0).sum(0)
     return RigCheck(

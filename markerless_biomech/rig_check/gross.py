@@ -32,6 +32,9 @@ NEAR, NEAR_OF_ONE_PAIR = 0.5, 0.3
 FEW_INSTANTS, FEW_KEYPOINTS = 30, 20
 """Hypotheses are tried on these; the winner's figures are those of all points."""
 
+ALIKE = 0.6
+"""Share to which an exchange must bring the distance down where it is not gross to begin with."""
+
 STEP = 0.05
 """Share of the badness as given within which hypotheses are equal: then the one that changes less wins."""
 
@@ -69,6 +72,24 @@ def explain(setup: Setup, seen: list[Seen], scene: Scene) -> Explained:
     agreeing = consensus(matrix, scene.limit_px)
     found += _unexplained(setup, matrix, agreeing, scene)
     return Explained(setup, seen, agreeing, tuple(found))
+
+
+def nearly_alike(explained: Explained, scene: Scene) -> list[Finding]:
+    """Cameras that were exchanged without gross disagreement, for they stand opposite each other or side by side.
+
+    For rigs that a refinement would improve by much; exchanged, the pairs must come down to half.
+    """
+    setup, seen = explained.setup, explained.seen
+    matrix = pair_matrix(setup, seen)
+    tight = replace(scene, limit_px=np.full_like(matrix, float(np.nanmedian(matrix))))
+    best, order = ranked_exchanges(exchange_table(setup, seen), tight.limit_px)[0]
+    moved = tuple(int(c) for c in np.flatnonzero(order != np.arange(len(order))))
+    if len(moved) != 2:
+        return []
+    hypothesis = _exchange(setup, order, moved)
+    before = float(np.nanmedian(matrix[list(moved)]))
+    after = float(np.nanmedian(pair_matrix(hypothesis.setup, seen)[list(moved)]))
+    return _findings([(best, hypothesis)], matrix, setup, seen, scene) if after < ALIKE * before else []
 
 
 def consensus(matrix: np.ndarray, limit_px: np.ndarray) -> np.ndarray:

@@ -177,7 +177,10 @@ def clock_offsets_s(streams: Sequence[Stream]) -> np.ndarray:
         np.median([(frame.stamp_ns - frame.arrival_ns) * 1e-9 for frame in stream.frames]) if stream.frames else np.nan
         for stream in streams
     ]
-    off = np.array(ahead) - np.nanmedian(ahead) if np.isfinite(ahead).any() else np.zeros(len(streams))
+    if not np.isfinite(ahead).any():
+        return np.zeros(len(streams))
+    known = np.array(ahead)[np.isfinite(ahead)]
+    off = np.array(ahead) - (known[0] if len(known) == 2 else np.median(known))
     return np.where(np.abs(np.nan_to_num(off)) > CLOCK_S, -np.nan_to_num(off), 0.0)
 
 
