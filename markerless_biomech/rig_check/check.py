@@ -21,7 +21,7 @@ from . import inputs
 from .adjust import camera_medians
 from .epipolar import pair_matrix
 from .findings import Finding, RigCheck
-from .fine import GAIN, Clock, Fine, clock, clock_findings, judge, loss_width_px
+from .fine import Clock, Fine, clock, clock_findings, judge, loss_width_px
 from .gross import Explained, explain, limits_px, nearly_alike
 from .person import floor, left_and_right, person, units, upright
 from .points import Cameras, Sightings, residuals_px, sightings, standard_cameras, triangulated
@@ -31,6 +31,9 @@ from .streams import Stream, blinded, common_instants, look, streams_from_frames
 
 CLOCK_STEPS, CLOCK_ENOUGH_S = 5, 0.0005
 """Time offsets are applied and estimated again until the step is short."""
+
+FEW_DEG = 4.0
+"""A camera is said to have moved alone by less than this only where the others agree."""
 
 FEWEST_POINTS = 100
 """Seen by two agreeing cameras; with fewer only step 1 is done."""
@@ -135,8 +138,10 @@ def _with_points(said: Said, explained: Explained, scene: Scene, as_given: np.nd
     said.add(clock_findings(late, frame_s, names, agreeing.sum() == 2))
     fine = judge(cameras, alone, names, agreeing, width_px)
     exchanges: list[Finding] = []
-    if fine.gain > GAIN:
+    if fine.off:
         exchanges = nearly_alike(explained, scene)
+    if any(one.kind == "residual" for one in fine.findings):
+        said.findings = [_not_alone(one, as_given, names) for one in said.findings]
     said.add(exchanges or fine.findings)
     # An exchange explains where the person seems to stand as well.
     said.add([] if exchanges else _by_person(fine, alone, scene.keypoint_set))
@@ -145,6 +150,18 @@ def _with_points(said: Said, explained: Explained, scene: Scene, as_given: np.nd
     return RigCheck(
         names, tuple(said.findings), as_given, residual_px, fine.refined_px, late.offset_s, late.std_s, frame_s, counts
     )
+
+
+def _not_alone(finding: Finding, as_given: np.ndarray, names: tuple[str, ...]) -> Finding:
+    """Where the others are off as well, a camera a few degrees off has not moved alone."""
+    if finding.kind != "moved" or finding.value > FEW_DEG:
+        return finding
+    distance_px = float(np.nanmedian(as_given[names.index(finding.camera)]))
+    text = (
+        f"{finding.camera} disagrees with the others by {distance_px:.0f} px (epipolar, median), and they among each "
+        "other by more than the detector's noise; refine the calibration (calibrate --refine-cameras), or calibrate again."
+    )
+    return Finding(finding.camera, "residual", distance_px, "px", text)
 
 
 def _synchronised(

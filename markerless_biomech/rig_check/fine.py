@@ -17,6 +17,10 @@ GAIN = 0.15
 """Share of the cost that free poses must take away before a calibration is called off. Detectors' habits, which look a
 little like calibration errors, take 0.5 to 3 % (docs/check-rig.md)."""
 
+GAIN_OF_TWO = 0.3
+"""The same for two cameras, whose poses have 5 figures to please one figure a point with: somebody who stands shows
+two cameras hardly more points than a detector has, each with its habit."""
+
 GAIN_PX = 2.0
 """And a camera's residual must fall by this (root of the difference of squares)."""
 
@@ -59,8 +63,8 @@ class Fine:
     findings: tuple[Finding, ...]
     reprojection_px: np.ndarray
     refined_px: np.ndarray
-    gain: float
-    """Share of the cost that free poses take away."""
+    off: bool
+    """Whether free poses take away more of the cost than a detector's habits explain."""
     best: Adjusted
     """With free poses where they help."""
     width_px: float
@@ -84,7 +88,7 @@ def clock(cameras: Cameras, seen: Sightings, agreeing: np.ndarray, width_px: flo
     delays[first] = False  # all cameras late by the same is nothing that images could show
     plain = adjust(cameras, seen, no_parameters(count), width_px)
     alone = adjust(cameras, seen, delays, width_px, steps=6)
-    both = adjust(cameras, seen, free(count, POSE, agreeing), width_px, steps=6)
+    both = adjust(cameras, seen, delays | free(count, POSE, agreeing), width_px, steps=6)
     best = alone if plain.cost - alone.cost > DELAYS_EXPLAIN * (plain.cost - both.cost) else both
     delay = np.where(agreeing, best.change[:, 6], np.nan)
     offset_s = delay - (0.0 if agreeing.sum() == 2 else np.nanmedian(delay))
@@ -131,10 +135,11 @@ def judge(cameras: Cameras, seen: Sightings, names: tuple[str, ...], agreeing: n
     posed = adjust(cameras, seen, free(count, POSE, agreeing), width_px)
     gain = 1.0 - posed.cost / max(plain.cost, 1e-12)
     found: list[Finding] = []
-    if gain > GAIN:
+    off = gain > (GAIN_OF_TWO if agreeing.sum() == 2 else GAIN)
+    if off:
         found = _pose_findings(cameras, seen, names, agreeing, plain, posed, width_px)
-    best = posed if gain > GAIN else plain
-    return Fine(tuple(found), plain.residual_px, posed.residual_px, gain, best, width_px)
+    best = posed if off else plain
+    return Fine(tuple(found), plain.residual_px, posed.residual_px, off, best, width_px)
 
 
 def _width(adjusted: Adjusted) -> float:
