@@ -24,8 +24,9 @@ from markerless_biomech.body.shape import shape_parameters
 from markerless_biomech.cameras.camera import project
 from markerless_biomech.devices import enable_compile_cache
 from markerless_biomech.fitting import residuals
+from markerless_biomech.fitting.bundle import Bundle, Piece
 from markerless_biomech.fitting.implicit import ImplicitSettings
-from markerless_biomech.fitting.offline import Bundle, Objective, Piece
+from markerless_biomech.fitting.offline import Objective
 
 SHAKEN = ("hip_flexion_r", "knee_angle_l", "ankle_angle_r", "lumbar_rotation", "arm_flex_l", "elbow_flex_r")
 SHAKEN_RAD = np.radians(1.0)

@@ -23,16 +23,9 @@ from markerless_biomech.body.shape import (
 from markerless_biomech.body.subject import Subject, subject_from_height
 from markerless_biomech.cameras.rig import camera_arrays
 from markerless_biomech.fitting.bilevel import CHUNK, add_spread
+from markerless_biomech.fitting.bundle import Bundle, OuterPrior, Piece, chunk_frames
 from markerless_biomech.fitting.judgement import PieceStates, measure, noise_correlation
-from markerless_biomech.fitting.offline import (
-    Bundle,
-    Objective,
-    Piece,
-    ShapePrior,
-    chunk_frames,
-    eliminate_piece,
-    steps_back,
-)
+from markerless_biomech.fitting.offline import Objective, eliminate_piece, steps_back
 from markerless_biomech.fitting.residuals import Observations
 from markerless_biomech.keypoints import KeypointSet, load_keypoint_set
 
@@ -63,10 +56,10 @@ def piece_of(subject: Subject, frames: int, noise_px: float = 2.0, cameras: int 
     )
 
 
-def weak_prior(count: int) -> ShapePrior:
+def weak_prior(count: int) -> OuterPrior:
     """10 % and 15 mm about the base model."""
     std = np.r_[np.full(SCALES, 0.1), np.full(count - SCALES, 0.015)]
-    return ShapePrior(np.zeros(count), np.diag(1.0 / std**2))
+    return OuterPrior(np.zeros(count), np.diag(1.0 / std**2))
 
 
 def test_a_shape_vector_makes_the_same_body_as_the_subject():

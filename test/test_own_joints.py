@@ -16,8 +16,9 @@ from markerless_biomech.body.subject import Subject, subject_from_height
 from markerless_biomech.cameras.frame_set import FrameSet
 from markerless_biomech.cameras.rig import camera_arrays
 from markerless_biomech.errors import InputError
+from markerless_biomech.fitting.bundle import Bundle, Piece
 from markerless_biomech.fitting.judgement import Fitted, judge, measure
-from markerless_biomech.fitting.offline import Bundle, Objective, Piece
+from markerless_biomech.fitting.offline import Objective
 from markerless_biomech.fitting.residuals import Observations
 from markerless_biomech.fitting.shape_prior import shape_prior
 from markerless_biomech.keypoints import KeypointFrame, load_keypoint_set

@@ -7,7 +7,7 @@ import numpy as np
 from ..body.population import offset_std_m, personal_std, population_prior, stature_error_std_m
 from ..body.shape import SCALES
 from ..keypoints import KeypointSet
-from .offline import ShapePrior
+from .bundle import OuterPrior
 
 UNUSED_STD_M = 1e-4
 """Offsets of keypoints that are not used stay at zero."""
@@ -15,7 +15,7 @@ UNUSED_STD_M = 1e-4
 
 def shape_prior(
     keypoint_set: KeypointSet, height_m: float | None, height_std_m: float, personal: bool = False
-) -> ShapePrior:
+) -> OuterPrior:
     """Of everybody, or of people of a stature measured with `height_std_m`; with or without `personal` joints."""
     scales = population_prior()
     if height_m is not None:
@@ -26,10 +26,10 @@ def shape_prior(
     information = np.zeros((count, count))
     information[:SCALES, :SCALES] = np.linalg.inv(scales.covariance)
     information[range(SCALES, count), range(SCALES, count)] = 1.0 / std**2
-    return ShapePrior(np.concatenate([scales.mean, np.zeros(len(std))]), information)
+    return OuterPrior(np.concatenate([scales.mean, np.zeros(len(std))]), information)
 
 
-def surprise(prior: ShapePrior, shape: np.ndarray, keypoint_set: KeypointSet) -> float:
+def surprise(prior: OuterPrior, shape: np.ndarray, keypoint_set: KeypointSet) -> float:
     """By how many standard deviations the offsets on one segment are too large together, at the segment where it is
     most: (chi^2 - n) / sqrt(2 n) of its n numbers."""
     standard = (shape - prior.mean) ** 2 * np.diagonal(prior.information)
