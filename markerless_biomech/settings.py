@@ -176,6 +176,12 @@ class SimulationSettings:
     camera_error_mm: float = setting(0.0, "Position error of each camera of the nominal rig.", "mm", 0.0, 1000.0)
     latency_s: float = setting(0.0, "Mean delay from mid-exposure to publishing.", "s", 0.0, 5.0)
     jitter_s: float = setting(0.0, "SD of that delay and, at a tenth of it, of the stamps.", "s", 0.0, 1.0)
+    faults: tuple[str, ...] = setting(
+        (),
+        "What goes wrong, such as camera-bump:cam3@5=1deg,20mm or camera-stop:cam2@3-6; set while the node runs, times "
+        "count from then on.",
+        live=True,
+    )
 
 
 @dataclass(frozen=True)

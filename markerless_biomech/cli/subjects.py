@@ -174,7 +174,7 @@ def _doubts(lengths: tuple[Determined, ...], offsets: list[Determined]) -> str:
 
 @command("refit")
 @click.argument("bag", type=PATH)
-@click.option("--subject", type=PATH, required=True, help="subject.yaml of the person.")
+@click.option("--subject", type=PATH, help="subject.yaml of the person; without, the subject that the bag defines.")
 @click.option("--out", type=PATH, required=True, help="Folder of the result bag to write.")
 @click.option("--refine-cameras", is_flag=True, help="Refine the cameras too. Comes with a later version.")
 @keypoint_set_option
@@ -182,7 +182,7 @@ def _doubts(lengths: tuple[Determined, ...], offsets: list[Determined]) -> str:
 @force_option
 def refit(
     bag: Path,
-    subject: Path,
+    subject: Path | None,
     out: Path,
     refine_cameras: bool,
     keypoint_set: str | None,
@@ -194,6 +194,7 @@ def refit(
     \b
     Example:
       markerless-biomech refit walk1 --subject anna.yaml --out walk1_refit
+      markerless-biomech refit walk1_live --out walk1_refit
     """
     _no_camera_refinement(refine_cameras)
     settings = settings_from_options(SessionSettings, options)
@@ -203,7 +204,7 @@ def refit(
     from ..recording.refit import refit as run
 
     enable_compile_cache()
-    person = load_subject(subject)
+    person = load_subject(subject) if subject else None
     own_set = load_keypoint_set(keypoint_set) if keypoint_set else None
     with progress_bar("refitting") as progress:
         progress(0.0, PREPARING)
