@@ -40,7 +40,7 @@ def smoother_response(trial: Trial, piece: Piece, frequencies_hz: np.ndarray) ->
     With information H of a frame's images and A of accelerations (both averaged, with the weights of Huber's losses at
     the solution): G(w) = (H + A s(w))^-1 H, s = (2 (1 - cos w h) / h^2)^2 the square of the second difference's gain.
     """
-    linear = Objective(trial.model, None, len(piece)).linearised(piece, trial.shape)
+    linear = Objective(trial.model, None, len(piece)).linearised(piece, Bundle((piece,), trial.shape))
     images = np.concatenate([np.asarray(chunk.image) for chunk in linear])[: len(piece)].mean(0)
     inner = np.ones(len(piece), np.float32)
     inner[-2:] = 0.0

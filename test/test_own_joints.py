@@ -69,7 +69,7 @@ def fitted(piece: Piece, personal: bool) -> tuple[np.ndarray, np.ndarray, np.nda
     for _ in range(3):
         descent = objective.descend(bundle, correlation, 4)
         bundle, correlation = measure(model, descent.bundle)
-    covariance, _ = judge(model, Fitted(bundle, correlation, descent.terms), prior, None)
+    covariance, _, _ = judge(model, Fitted(bundle, correlation, descent.terms), prior, None)
     return bundle.shape, np.sqrt(np.diagonal(covariance)), bundle.pieces[0].qpos
 
 

@@ -84,6 +84,17 @@ class Linear:
     """(C,) coordinates behind them"""
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Noise:
+    """Of the images, as lengths at the person."""
+
+    noise_m: jax.Array
+    """(C,)"""
+    cameras: Cameras
+    """Those that make pixels of it: the nominal ones, so that a camera gains nothing by coming nearer."""
+
+
 def chunk_velocity(frames: Frames) -> jax.Array:
     """(B, 40) central difference; one-sided where a neighbour is missing, zero where both are."""
     qpos, valid = frames.qpos[:-1], frames.valid[:-1]
@@ -95,11 +106,11 @@ def chunk_velocity(frames: Frames) -> jax.Array:
 
 @partial(jax.jit, static_argnames="unknown")
 def linearise(
-    model: ShapeModel, shape: jax.Array, cameras: Cameras, noise_m: jax.Array, frames: Frames, unknown: Unknown
+    model: ShapeModel, shape: jax.Array, cameras: Cameras, noise: Noise, frames: Frames, unknown: Unknown
 ) -> Linear:
     """The quadratic of a chunk, with a column for each number that is unknown."""
     qpos, valid = frames.qpos[BEFORE:-AFTER], frames.valid[BEFORE:-AFTER]
-    derivatives, residuals, blocks, summary = _images(model, shape, cameras, noise_m, frames)
+    derivatives, residuals, blocks, summary = _images(model, shape, cameras, noise, frames)
     images = folded(blocks, derivatives.by_pose)
     limit_information, limit_gradient, limit_cost = joint_limits(qpos)
     posture_information, posture_gradient, posture_cost = posture(qpos, jnp.broadcast_to(frames.posture_s, valid.shape))
@@ -124,11 +135,11 @@ def linearise(
 
 
 def _images(
-    model: ShapeModel, shape: jax.Array, cameras: Cameras, noise_m: jax.Array, frames: Frames
+    model: ShapeModel, shape: jax.Array, cameras: Cameras, noise: Noise, frames: Frames
 ) -> tuple[SiteDerivatives, ImageResiduals, ImageBlocks, ReprojectionSummary]:
     qpos = frames.qpos[BEFORE:-AFTER]
     derivatives = site_derivatives(model, shape, qpos)
-    sigma_px = noise_px(cameras, qpos, noise_m)
+    sigma_px = noise_px(noise.cameras, qpos, noise.noise_m)
     velocity = chunk_velocity(frames)
     return derivatives, *image_residuals(
         cameras, derivatives.position, derivatives.by_pose, velocity, frames.observed, sigma_px
@@ -141,7 +152,7 @@ def add_spread(
     model: ShapeModel,
     shape: jax.Array,
     cameras: Cameras,
-    noise_m: jax.Array,
+    noise: Noise,
     frames: Frames,
     covariance: jax.Array,
     every: int,
@@ -160,7 +171,7 @@ def add_spread(
     parameters = shape_parameters(model, shape)
     sites_m, jacobian = sites_with_jacobian(parameters, qpos)
     still = jnp.zeros((qpos.shape[0], Q))
-    blocks, _ = image_blocks(cameras, sites_m, jacobian, still, thin, noise_px(cameras, qpos, noise_m))
+    blocks, _ = image_blocks(cameras, sites_m, jacobian, still, thin, noise_px(noise.cameras, qpos, noise.noise_m))
     information = blocks.information * (every * valid)[:, None, None, None]
 
     def cost(shape: jax.Array, step: jax.Array) -> jax.Array:
@@ -269,7 +280,7 @@ def states_chunk(
     model: ShapeModel,
     shape: jax.Array,
     cameras: Cameras,
-    noise_m: jax.Array,
+    noise: Noise,
     frames: Frames,
     covariance: jax.Array,
 ) -> ChunkStates:
@@ -284,7 +295,7 @@ def states_chunk(
     # Each camera sees the sites at a time of its own.
     image_px, valid = jax.vmap(_project_one, in_axes=(0, 1), out_axes=1)(cameras, moved)
     residual = image_px - observed.image_px
-    sigma_px = noise_px(cameras, qpos, noise_m)[..., None]
+    sigma_px = noise_px(noise.cameras, qpos, noise.noise_m)[..., None]
     weight = jnp.where(valid, observed.weight, 0.0) * frames.valid[BEFORE:-AFTER, None, None]
     used = weight > 0
     standard = jnp.clip(residual * jnp.sqrt(weight)[..., None] / sigma_px[..., None], -3.0, 3.0)

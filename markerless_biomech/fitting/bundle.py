@@ -17,7 +17,7 @@ import numpy as np
 from ..cameras.camera import Cameras
 from ..cameras.increments import CAMERA_NUMBERS, POSE, refined
 from . import priors
-from .bilevel import AFTER, BEFORE, CHUNK, Frames
+from .bilevel import AFTER, BEFORE, CHUNK, Frames, Noise
 from .residuals import Observations
 
 
@@ -84,6 +84,10 @@ class Bundle:
     def cameras(self, piece: Piece) -> Cameras:
         """A piece's cameras as the bundle has them."""
         return piece.cameras if self.rig is None else _refined(piece.cameras, self.rig.astype(np.float32))
+
+    def noise(self, piece: Piece) -> Noise:
+        """Of a piece's images."""
+        return Noise(piece.noise_m.astype(np.float32), piece.cameras)  # pyright: ignore
 
     def observed(self, piece: Piece) -> Observations:
         """A piece's points with the cameras' delays as the bundle has them."""

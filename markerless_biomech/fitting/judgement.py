@@ -55,8 +55,8 @@ def piece_states(
     for frames, factor, chunk in zip(*map(reversed, (chunks, factors, linear)), strict=True):
         with double_precision():
             after, covariance, absorbed = covariance_chunk(after, factor, chunk.image, root.astype(np.float32))
-        noise_m, vector = piece.noise_m.astype(np.float32), bundle.shape.astype(np.float32)
-        state = states_chunk(objective.model, vector, cameras, noise_m, frames, covariance)
+        vector = bundle.shape.astype(np.float32)
+        state = states_chunk(objective.model, vector, cameras, bundle.noise(piece), frames, covariance)
         fields = (
             state.qvel,
             state.sites_m,

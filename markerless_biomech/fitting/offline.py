@@ -85,17 +85,17 @@ class Objective:
 
     def linearised(self, piece: Piece, bundle: Bundle, unknown: Unknown | None = None) -> list[Linear]:
         """Quadratics of a piece's chunks."""
-        vector, noise_m = bundle.shape.astype(np.float32), piece.noise_m.astype(np.float32)
+        vector, noise = bundle.shape.astype(np.float32), bundle.noise(piece)
         unknown = unknown or self.unknown(bundle)
         cameras = bundle.cameras(piece)
         chunks = chunk_frames(piece, bundle.observed(piece), self.posture_s)
-        linear = [linearise(self.model, vector, cameras, noise_m, frames, unknown) for frames in chunks]
+        linear = [linearise(self.model, vector, cameras, noise, frames, unknown) for frames in chunks]
         if not unknown.shape or piece.covariance is None:
             return linear
         padding = ((0, -len(piece) % CHUNK), (0, 0), (0, 0))
         spreads = np.split(np.pad(piece.covariance, padding), len(chunks))
         return [
-            add_spread(chunk, self.model, vector, cameras, noise_m, frames, spread, SPREAD_EVERY)
+            add_spread(chunk, self.model, vector, cameras, noise, frames, spread, SPREAD_EVERY)
             for chunk, frames, spread in zip(linear, chunks, spreads, strict=True)
         ]
 
