@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .camera_habits import Habits, Wandering
-from .camera_hypotheses import AS_BEFORE, FROZEN, LATE, MOVED, SWAPPED, ZOOMED, Verdict, gather, judge
+from .camera_hypotheses import AS_BEFORE, FROZEN, LATE, MOVED, SOMEBODY_ELSE, SWAPPED, ZOOMED, Verdict, gather, judge
 from .camera_resection import ANYWHERE, CALIBRATED, Resection
 from .fitting.camera_look import FOCAL, TIME, Look
 
@@ -142,6 +142,9 @@ class CameraWatch:
 
     def pause(self) -> None:
         """The track, or the body, is another from now on: what was seen lately counts no more."""
+        for camera, finding in enumerate(self.findings):
+            if finding.hypothesis in (SOMEBODY_ELSE, SWAPPED):
+                self._find(camera, Finding())
         self._looks.clear()
         self._wanderings.clear()
         self._verdict, self._stamp_ns, self._quiet_s = None, None, LEARNING_S

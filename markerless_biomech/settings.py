@@ -78,6 +78,9 @@ class EstimatorSettings:
     camera_refinement: str = setting(
         "off", "Re-estimate camera poses while tracking.", choices=("off", "propose", "accept")
     )
+    check_rig: bool = setting(
+        True, "Compare the calibration with the first seconds of keypoints, and warn where they disagree."
+    )
     calibration_s: float = setting(5.0, "Length of a live calibration.", "s", 0.5, 600.0)
     calibration_folder: str = setting(
         "", "Where live calibrations write; empty: beside subject_file, or subjects/ in the working directory."

@@ -62,7 +62,11 @@ def test_the_base_model_stands_on_the_floor_and_is_as_tall_as_it_says():
 @pytest.mark.parametrize("body", BODY_NAMES)
 def test_the_shipped_file_is_the_generated_one(body):
     """Else: python -m markerless_biomech.body.meshes meshes"""
-    assert (FOLDER / f"{body}.dae").read_text() == collada_text(body)
+    shipped, generated = (FOLDER / f"{body}.dae").read_text().split(), collada_text(body).split()
+    assert len(shipped) == len(generated)
+    for found, expected in zip(shipped, generated, strict=True):
+        # Three and four decimals; the last one depends on the processor and on numpy.
+        assert found == expected or abs(float(found) - float(expected)) < 1.1e-3
     assert mesh_path(body) == f"package://markerless_biomech/meshes/{body}.dae"
 
 

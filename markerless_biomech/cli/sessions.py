@@ -26,7 +26,7 @@ OF_THE_NODE = (
     "queue_frames",
     "autostart",
 )
-OF_THE_NODE += ("camera_refinement", "calibration_s", "calibration_folder")
+OF_THE_NODE += ("camera_refinement", "check_rig", "calibration_s", "calibration_folder")
 """Settings of the estimator that a replay takes from its bag, or that mean nothing to it."""
 
 RESULTS = ("refit", "settled", "live")

@@ -10,7 +10,7 @@ What one step finds is put right before the next one looks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,18 +21,39 @@ from . import inputs
 from .adjust import camera_medians
 from .epipolar import pair_matrix
 from .findings import Finding, RigCheck
-from .fine import Clock, Fine, clock, clock_findings, judge, loss_width_px
-from .gross import Explained, Scene, explain, limits_px, shifted
+from .fine import GAIN, Clock, Fine, clock, clock_findings, judge, loss_width_px
+from .gross import Explained, explain, limits_px, nearly_alike
 from .person import floor, left_and_right, person, units, upright
 from .points import Cameras, Sightings, residuals_px, sightings, standard_cameras, triangulated
+from .searched import Scene, shifted
 from .setup import UNTOUCHED, Setup
-from .streams import Stream, common_instants, look, streams_from_frames
+from .streams import Stream, blinded, common_instants, look, streams_from_frames
 
 CLOCK_STEPS, CLOCK_ENOUGH_S = 5, 0.0005
 """Time offsets are applied and estimated again until the step is short."""
 
 FEWEST_POINTS = 100
 """Seen by two agreeing cameras; with fewer only step 1 is done."""
+
+
+@dataclass
+class Said:
+    """Findings as they come in; a camera is not accused twice of one thing."""
+
+    findings: list[Finding]
+    spoiled: set[str] = field(default_factory=set)
+    """Cameras with the wrong pictures or calibration: what geometry says of them follows from that."""
+    blind: set[str] = field(default_factory=set)
+    """Cameras whose pictures mean nothing."""
+
+    def add(self, later: Iterable[Finding]) -> None:
+        """What is new."""
+        known = {(one.camera, one.kind) for one in self.findings}
+        sizes = any(one.kind == "image_size" for one in self.findings)
+        for one in later:
+            again = (one.camera, one.kind) in known or (sizes and one.kind == "image_size")
+            if not again and one.camera not in self.spoiled:
+                self.findings.append(one)
 
 
 def check_rig(
@@ -46,26 +67,33 @@ def check_rig(
     if len(names) < 2:
         raise InputError(f"the rig has {len(names)} cameras; expected at least two to compare")
     streams = streams_from_frames(frames, names, offsets_s or {})
-    found, streams = _before_geometry(streams, rig)
+    said, streams = _before_geometry(streams, rig)
     setup = _setup(streams, rig)
     instants_s = common_instants(streams)
     seen = [look(stream, instants_s, keypoint_set) for stream in streams]
     as_given = pair_matrix(setup, seen)
+    seen = [blinded(one) if name in said.blind else one for name, one in zip(names, seen, strict=True)]
     scales = [inputs.stated_scale(stream, camera) for stream, camera in zip(streams, setup.cameras, strict=True)]
     scene = Scene(streams, instants_s, keypoint_set, scales, limits_px(seen))
     explained = explain(setup, seen, scene)
-    found += _new(explained.findings, found)
-    return _with_points(found, explained, scene, as_given)
+    said.add(explained.findings)
+    said.findings = _sizes_judged(said.findings, explained)
+    return _with_points(said, explained, scene, as_given)
 
 
-def _before_geometry(streams: tuple[Stream, ...], rig: Rig) -> tuple[list[Finding], tuple[Stream, ...]]:
+def _before_geometry(streams: tuple[Stream, ...], rig: Rig) -> tuple[Said, tuple[Stream, ...]]:
     """Findings, and the streams with clocks put right."""
     cameras = tuple(rig.cameras.values())
     clock_s = inputs.clock_offsets_s(streams)
-    found = inputs.silent(streams) + inputs.image_sizes(streams, cameras) + inputs.clocks(streams, clock_s)
-    found += inputs.frozen(streams) + inputs.duplicates(streams, cameras)
+    said = Said(inputs.silent(streams) + inputs.image_sizes(streams, cameras) + inputs.clocks(streams, clock_s))
+    still = inputs.frozen(streams)
+    twice = inputs.duplicates(streams, cameras)
+    said.findings += still + [one for pair in twice.values() for one in pair]
+    names = tuple(rig.cameras)
+    said.spoiled |= {one.camera for one in still} | {names[c] for pair in twice for c in pair}
+    said.blind = {one.camera for one in said.findings if one.kind in ("frozen", "duplicate_pictures")}
     righted = tuple(replace(s, stamps_s=s.stamps_s + late) for s, late in zip(streams, clock_s, strict=True))
-    return found, righted
+    return said, righted
 
 
 def _setup(streams: tuple[Stream, ...], rig: Rig) -> Setup:
@@ -74,13 +102,20 @@ def _setup(streams: tuple[Stream, ...], rig: Rig) -> Setup:
     return Setup(tuple(rig.cameras.values()), (UNTOUCHED,) * count, (0.0,) * count, rectified)
 
 
-def _new(later: Iterable[Finding], before: list[Finding]) -> list[Finding]:
-    """Without what has been said of the same camera already."""
-    known = {(one.camera, one.kind) for one in before}
-    return [one for one in later if (one.camera, one.kind) not in known]
+def _sizes_judged(findings: list[Finding], explained: Explained) -> list[Finding]:
+    """Where images of another size than stated fit as they are, only the statement is wrong."""
+    after = pair_matrix(explained.setup, explained.seen)
+    judged = []
+    for one in findings:
+        index = next((c for c, camera in enumerate(explained.setup.cameras) if camera.name == one.camera), -1)
+        fits = index >= 0 and explained.agreeing[index] and np.array_equal(explained.setup.pixels[index], UNTOUCHED)
+        if one.kind == "image_size" and fits and " px, its calibration is for " in one.sentence:
+            one = inputs.only_stated(one, float(np.nanmedian(after[index])))
+        judged.append(one)
+    return judged
 
 
-def _with_points(found: list[Finding], explained: Explained, scene: Scene, as_given: np.ndarray) -> RigCheck:
+def _with_points(said: Said, explained: Explained, scene: Scene, as_given: np.ndarray) -> RigCheck:
     """Steps 3 and 4, where enough cameras agree."""
     names = tuple(camera.name for camera in explained.setup.cameras)
     agreeing = explained.agreeing
@@ -90,19 +125,25 @@ def _with_points(found: list[Finding], explained: Explained, scene: Scene, as_gi
     if len(_compared(seen, agreeing).weight) < FEWEST_POINTS:
         note = f"fewer than {FEWEST_POINTS} points are seen by two cameras that agree: residuals and scale are unknown"
         counts = (seen.weight > 0).sum(0)
-        return RigCheck(names, tuple(found), as_given, nothing, nothing, nothing, nothing, frame_s, counts, (note,))
+        return RigCheck(
+            names, tuple(said.findings), as_given, nothing, nothing, nothing, nothing, frame_s, counts, (note,)
+        )
     cameras = standard_cameras(explained.setup)
     width_px = loss_width_px(cameras, _compared(seen, agreeing), agreeing)
     seen, late = _synchronised(explained, scene, cameras, seen, width_px, frame_s)
     alone = _compared(seen, agreeing)
-    found += _new(clock_findings(late, frame_s, names, agreeing.sum() == 2), found)
+    said.add(clock_findings(late, frame_s, names, agreeing.sum() == 2))
     fine = judge(cameras, alone, names, agreeing, width_px)
-    found += _new(fine.findings, found)
-    found += _by_person(fine, alone, scene.keypoint_set)
+    exchanges: list[Finding] = []
+    if fine.gain > GAIN:
+        exchanges = nearly_alike(explained, scene)
+    said.add(exchanges or fine.findings)
+    # An exchange explains where the person seems to stand as well.
+    said.add([] if exchanges else _by_person(fine, alone, scene.keypoint_set))
     residual_px = _residuals_of_all(cameras, seen, alone, fine)
     counts = (seen.weight > 0).sum(0)
     return RigCheck(
-        names, tuple(found), as_given, residual_px, fine.refined_px, late.offset_s, late.std_s, frame_s, counts
+        names, tuple(said.findings), as_given, residual_px, fine.refined_px, late.offset_s, late.std_s, frame_s, counts
     )
 
 

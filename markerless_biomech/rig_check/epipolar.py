@@ -39,7 +39,7 @@ def pair_px(x_a: np.ndarray, x_b: np.ndarray, both: np.ndarray, a: Pose, b: Pose
 
     x_a (F, P, K, 2), x_b (F, Q, K, 2), both (F, P, Q, K) bool. NaN with too few points.
     """
-    best = _best_combination(both, x_a, x_b, a, b)
+    best = agreeing_px(both, x_a, x_b, a, b)
     return float(np.median(best)) if len(best) >= FEWEST_POINTS else float("nan")
 
 
@@ -77,7 +77,7 @@ def together(a: Seen, b: Seen) -> np.ndarray:
     return (a.weight[:, :, None] > 0) & (b.weight[:, None] > 0)
 
 
-def _best_combination(both: np.ndarray, x_a: np.ndarray, x_b: np.ndarray, a: Pose, b: Pose) -> np.ndarray:
+def agreeing_px(both: np.ndarray, x_a: np.ndarray, x_b: np.ndarray, a: Pose, b: Pose) -> np.ndarray:
     """(N,) distances (px) of the points of the two people that agree best, at each instant."""
     apart_a, apart_b = distances_px(x_a[:, :, None], x_b[:, None], (a.rotation, a.centre), (b.rotation, b.centre))
     apart = 0.5 * (a.focal_px * apart_a + b.focal_px * apart_b)

@@ -10,9 +10,9 @@ import itertools
 
 import numpy as np
 
-from .epipolar import _best_combination, poses, together
+from .epipolar import agreeing_px, poses, together
 from .setup import Setup
-from .streams import Seen
+from .streams import Seen, thinned
 
 INSTANTS = 20
 KEYPOINTS = 12
@@ -24,14 +24,14 @@ CAP = 3.0
 
 def exchange_table(setup: Setup, seen: list[Seen]) -> np.ndarray:
     """(C, C, C, C) px; NaN where two cameras see too little together."""
-    few = _thinned(seen)
+    few = thinned(seen, INSTANTS, KEYPOINTS)
     count, pose = len(setup.cameras), poses(setup)
     points = [[setup.normalised_as(own, other, few[own].image_px) for other in range(count)] for own in range(count)]
     table = np.full((count,) * 4, np.nan)
     for a, b in itertools.combinations(range(count), 2):
         both = together(few[a], few[b])
         for i, j in itertools.permutations(range(count), 2):
-            apart = _best_combination(both, points[a][i], points[b][j], pose[i], pose[j])
+            apart = agreeing_px(both, points[a][i], points[b][j], pose[i], pose[j])
             if len(apart) >= 20:
                 table[a, i, b, j] = table[b, j, a, i] = float(np.median(apart))
     return table
@@ -74,18 +74,3 @@ def _moves(order: np.ndarray) -> list[np.ndarray]:
                 changed[[a, b, c]] = order[list(turned)]
                 found.append(changed)
     return found
-
-
-def _thinned(seen: list[Seen]) -> list[Seen]:
-    """The same few instants and keypoints of every camera, those seen most often, spread over the body."""
-    count = len(seen[0].weight)
-    instants = np.linspace(0, count - 1, min(INSTANTS, count)).round().astype(int)
-    often = np.argsort(-np.sum([(one.weight > 0).sum((0, 1)) for one in seen], axis=0), kind="stable")
-    # Neighbours in the list are often neighbours on the body.
-    usable = np.sort(often[: max(KEYPOINTS, int(0.8 * len(often)))])
-    keypoints = usable[np.linspace(0, len(usable) - 1, min(KEYPOINTS, len(usable))).round().astype(int)]
-    few = []
-    for one in seen:
-        pick = np.ix_(instants, np.arange(one.weight.shape[1]), keypoints)
-        few.append(Seen(one.image_px[pick], one.velocity_px_s[pick], one.weight[pick]))
-    return few

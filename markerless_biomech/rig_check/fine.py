@@ -79,15 +79,18 @@ def clock(cameras: Cameras, seen: Sightings, agreeing: np.ndarray, width_px: flo
     Somebody who walks one way makes a delay look like a pose: delays alone are believed where they explain most of what
     delays and poses do together, for free poses would hide them.
     """
-    count = len(agreeing)
+    count, first = len(agreeing), int(np.flatnonzero(agreeing)[0])
     delays = free(count, DELAY, agreeing)
+    delays[first] = False  # all cameras late by the same is nothing that images could show
     plain = adjust(cameras, seen, no_parameters(count), width_px)
     alone = adjust(cameras, seen, delays, width_px, steps=6)
     both = adjust(cameras, seen, free(count, POSE, agreeing), width_px, steps=6)
     best = alone if plain.cost - alone.cost > DELAYS_EXPLAIN * (plain.cost - both.cost) else both
     delay = np.where(agreeing, best.change[:, 6], np.nan)
-    reference = delay[np.flatnonzero(agreeing)[0]] if agreeing.sum() == 2 else np.nanmedian(delay)
-    offset_s, std_s = delay - reference, np.where(agreeing, best.std[:, 6], np.nan)
+    offset_s = delay - (0.0 if agreeing.sum() == 2 else np.nanmedian(delay))
+    std_s = np.where(agreeing, best.std[:, 6], np.nan)
+    others = np.delete(std_s, first)
+    std_s[first] = np.nanmedian(others) if np.isfinite(others).any() else np.nan
     return Clock(offset_s, std_s, is_late(offset_s, std_s, frame_s, _speed_px_s(cameras, seen)))
 
 
@@ -148,6 +151,8 @@ def _pose_findings(
     width_px: float,
 ) -> list[Finding]:
     """Which cameras have moved, if few explain it; else which residuals are too large."""
+    if agreeing.sum() == 2:
+        return [_whole_finding(plain, posed)]
     few = _moved_cameras(cameras, seen, agreeing, plain, posed, width_px)
     if few is not None:
         return [_moved_finding(c, few, cameras, seen, names, plain, posed, width_px) for c in few[0]]

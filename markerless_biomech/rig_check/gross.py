@@ -4,20 +4,18 @@ distance, which needs no triangulation; the simplest one that explains most wins
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
-from ..keypoints import KeypointSet
 from .epipolar import pair_matrix
 from .exchange import CAP, exchange_table, ranked_exchanges
 from .findings import ALL_CAMERAS, Finding
-from .hypotheses import Hypothesis, exchanged, of_camera, posed, whole_rig
-from .points import sightings, standard_cameras, triangulated
+from .hypotheses import Hypothesis, exchanged, of_camera, whole_rig
+from .plausible import plausible
+from .searched import Scene, accepted, elsewhere, late
 from .setup import Setup
-from .streams import Seen, Stream, look
+from .streams import Seen, thinned
 
 LIMIT_PX, LIMIT_SHARE = 15.0, 0.06
 """A pair is wrong when its median distance is beyond this, and beyond this share of the person's size in the image:
@@ -28,8 +26,17 @@ ROUNDS = 5
 ENOUGH = 0.5
 """An explanation counts when it takes away this share of what is wrong with the pairs it concerns."""
 
-LAG_S, LAG_STEP_S = 2.0, 0.05
-"""Range and step of the search for a camera that is late."""
+NEAR, NEAR_OF_ONE_PAIR = 0.5, 0.3
+"""And when it brings their median to this share of the limit. A single pair is met by a wrong one more easily."""
+
+FEW_INSTANTS, FEW_KEYPOINTS = 30, 20
+"""Hypotheses are tried on these; the winner's figures are those of all points."""
+
+ALIKE = 0.6
+"""Share to which an exchange must bring the distance down where it is not gross to begin with."""
+
+STEP = 0.05
+"""Share of the badness as given within which hypotheses are equal: then the one that changes less wins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +48,6 @@ class Explained:
     agreeing: np.ndarray
     """(C,) bool: cameras that agree with each other now."""
     findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """What hypotheses are tried on."""
-
-    streams: Sequence[Stream]
-    instants_s: np.ndarray
-    keypoint_set: KeypointSet
-    scales: list[tuple[float, float] | None]
-    limit_px: np.ndarray
-    """(C, C)"""
 
 
 def limits_px(seen: list[Seen]) -> np.ndarray:
@@ -69,15 +64,32 @@ def explain(setup: Setup, seen: list[Seen], scene: Scene) -> Explained:
         if not (matrix > scene.limit_px).any():
             break
         ranked = _ranked(setup, seen, scene, matrix)
-        before = _badness(matrix, scene)
-        if not ranked or ranked[0][0] > before - ENOUGH * _concerned(matrix, scene, ranked[0][1]):
+        if not ranked or not _explains(ranked[0], matrix, seen, scene):
             break
         found += _findings(ranked, matrix, setup, seen, scene)
-        setup, seen = _accepted(ranked[0][1], seen, scene)
+        setup, seen = accepted(ranked[0][1], seen, scene)
     matrix = pair_matrix(setup, seen)
     agreeing = consensus(matrix, scene.limit_px)
     found += _unexplained(setup, matrix, agreeing, scene)
     return Explained(setup, seen, agreeing, tuple(found))
+
+
+def nearly_alike(explained: Explained, scene: Scene) -> list[Finding]:
+    """Cameras that were exchanged without gross disagreement, for they stand opposite each other or side by side.
+
+    For rigs that a refinement would improve by much; exchanged, the pairs must come down to half.
+    """
+    setup, seen = explained.setup, explained.seen
+    matrix = pair_matrix(setup, seen)
+    tight = replace(scene, limit_px=np.full_like(matrix, float(np.nanmedian(matrix))))
+    best, order = ranked_exchanges(exchange_table(setup, seen), tight.limit_px)[0]
+    moved = tuple(int(c) for c in np.flatnonzero(order != np.arange(len(order))))
+    if len(moved) != 2:
+        return []
+    hypothesis = _exchange(setup, order, moved)
+    before = float(np.nanmedian(matrix[list(moved)]))
+    after = float(np.nanmedian(pair_matrix(hypothesis.setup, seen)[list(moved)]))
+    return _findings([(best, hypothesis)], matrix, setup, seen, scene) if after < ALIKE * before else []
 
 
 def consensus(matrix: np.ndarray, limit_px: np.ndarray) -> np.ndarray:
@@ -109,14 +121,28 @@ def _concerned(matrix: np.ndarray, scene: Scene, hypothesis: Hypothesis) -> floa
     return float(np.sum(wrong * touched) / 2.0)
 
 
+def _explains(best: tuple[float, Hypothesis], matrix: np.ndarray, seen: list[Seen], scene: Scene) -> bool:
+    """Whether the best hypothesis is good enough to be said."""
+    left, hypothesis = best
+    if left > _badness(matrix, scene) - ENOUGH * _concerned(matrix, scene, hypothesis):
+        return False
+    rows = list(hypothesis.cameras) or list(range(len(matrix)))
+    after = pair_matrix(*accepted(hypothesis, seen, scene))
+    good = consensus(after, scene.limit_px)
+    ratio = (after / scene.limit_px)[rows][:, good]
+    allowed = NEAR_OF_ONE_PAIR if len(matrix) == 2 else NEAR
+    return bool(np.isfinite(ratio).any() and np.nanmedian(ratio) < allowed)
+
+
 def _ranked(setup: Setup, seen: list[Seen], scene: Scene, matrix: np.ndarray) -> list[tuple[float, Hypothesis]]:
     """Hypotheses with the badness that they leave, the best first; among equals the one that changes least."""
     tried: list[tuple[float, Hypothesis]] = []
-    wrong = matrix > scene.limit_px
-    count = len(matrix)
+    wrong, count, few = matrix > scene.limit_px, len(matrix), thinned(seen, FEW_INSTANTS, FEW_KEYPOINTS)
+    step = STEP * max(_badness(matrix, scene), 1.0)
     if wrong.sum() > 0.4 * np.isfinite(matrix).sum():
         for hypothesis in whole_rig(setup, scene.scales):
-            tried.append((_badness(pair_matrix(hypothesis.setup, seen), scene), hypothesis))
+            tried.append((_badness(pair_matrix(hypothesis.setup, few), scene), hypothesis))
+        tried = _most_plausible_first(tried, seen, scene, 2.0 * step)
     for left, order in ranked_exchanges(exchange_table(setup, seen), scene.limit_px):
         moved = tuple(int(c) for c in np.flatnonzero(order != np.arange(count)))
         if moved:
@@ -126,10 +152,28 @@ def _ranked(setup: Setup, seen: list[Seen], scene: Scene, matrix: np.ndarray) ->
         good = consensus(matrix, scene.limit_px)
         suspects = np.flatnonzero(~good) if good.any() else np.arange(count)
         for index in suspects:
-            tried += _tried_with(int(index), setup, seen, scene, matrix, good)
-    # A hundredth of the scale: what is equal within it is decided by how much is changed.
-    step = 0.05 * max(_badness(matrix, scene), 1.0)
-    return sorted(tried, key=lambda one: (round(one[0] / step), one[1].changed(count), one[0]))
+            tried += _tried_with(int(index), setup, few, seen, scene, matrix, good)
+    return sorted(tried, key=lambda one: (round(one[0] / step), one[1].changed(count)))
+
+
+def _most_plausible_first(
+    tried: list[tuple[float, Hypothesis]], seen: list[Seen], scene: Scene, equal: float
+) -> list[tuple[float, Hypothesis]]:
+    """Rigs that differ by a turn of the world fit equally well: those with a person upright and in front come first."""
+    best = min(left for left, _ in tried)
+    tied = [hypothesis for left, hypothesis in tried if left <= best + equal]
+    rest = [(left, hypothesis) for left, hypothesis in tried if left > best + equal]
+    good = [hypothesis for hypothesis in tied if plausible(hypothesis.setup, seen, scene.keypoint_set)]
+    others = [(best + equal, hypothesis) for hypothesis in tied if hypothesis not in good]
+    mirrors = list(dict.fromkeys(one.words for one in good if one.kind == "mirrored"))
+    if good and good[0].kind == "mirrored" and len(mirrors) > 1:
+        words = f"{mirrors[0][:-1]}; or, which the images cannot tell apart, {_in_brackets(mirrors[1])})"
+        good[0] = replace(good[0], words=words)
+    return [*((best, hypothesis) for hypothesis in good), *others, *rest]
+
+
+def _in_brackets(words: str) -> str:
+    return words[words.index("(") + 1 : -1]
 
 
 def _exchange(setup: Setup, order: np.ndarray, moved: tuple[int, ...]) -> Hypothesis:
@@ -147,9 +191,15 @@ def _owner(setup: Setup, order: np.ndarray, camera: int) -> str:
 
 
 def _tried_with(
-    index: int, setup: Setup, seen: list[Seen], scene: Scene, matrix: np.ndarray, good: np.ndarray
+    index: int,
+    setup: Setup,
+    few: list[Seen],
+    seen: list[Seen],
+    scene: Scene,
+    matrix: np.ndarray,
+    good: np.ndarray,
 ) -> list[tuple[float, Hypothesis]]:
-    """Hypotheses about one camera."""
+    """Hypotheses about one camera; `few`: of its points."""
     tried = []
     rest = matrix.copy()
     rest[index] = rest[:, index] = np.nan
@@ -159,104 +209,17 @@ def _tried_with(
         return others + _badness(pair_matrix(changed, views, only=index), scene)
 
     for hypothesis in of_camera(setup, index, scene.scales[index]):
-        tried.append((left(hypothesis.setup, seen), hypothesis))
-    late = _late(index, setup, seen, scene)
-    if late is not None:
-        tried.append((left(late.setup, _accepted(late, seen, scene)[1]), late))
+        tried.append((left(hypothesis.setup, few), hypothesis))
+    delayed = late(index, setup, seen, scene)
+    if delayed is not None:
+        tried.append((left(delayed.setup, accepted(delayed, seen, scene)[1]), delayed))
     best = min(one[0] for one in tried)
     allowed = others + 0.35 * (_badness(matrix, scene) - others)
     if best > allowed and good.sum() >= 2 and not good[index]:
-        elsewhere = _elsewhere(index, setup, seen, good)
-        if elsewhere is not None:
-            tried.append((left(elsewhere.setup, seen), elsewhere))
+        placed = elsewhere(index, setup, seen, good)
+        if placed is not None:
+            tried.append((left(placed.setup, seen), placed))
     return tried
-
-
-def _late(index: int, setup: Setup, seen: list[Seen], scene: Scene) -> Hypothesis | None:
-    """The camera's stamps moved to where its pictures agree best."""
-    some = slice(None, None, max(1, len(scene.instants_s) // 20))
-    few = [Seen(one.image_px[some], one.velocity_px_s[some], one.weight[some]) for one in seen]
-
-    def distance(lag_s: float) -> float:
-        views = list(few)
-        views[index] = shifted(scene, index, setup.lags_s[index] + lag_s, scene.instants_s[some])
-        row = pair_matrix(setup, views, only=index)[index]
-        return float(np.nanmedian(row)) if np.isfinite(row).any() else np.inf
-
-    period_s = np.nan_to_num(scene.streams[index].period_s, nan=LAG_STEP_S)
-    coarse = np.arange(-LAG_S, LAG_S + 1e-9, LAG_STEP_S)
-    best = min(coarse, key=lambda lag_s: distance(float(lag_s)))
-    fine = np.arange(best - LAG_STEP_S, best + LAG_STEP_S + 1e-9, max(period_s / 2, 0.005))
-    best = float(min(fine, key=lambda lag_s: distance(float(lag_s))))
-    if abs(best) < period_s:
-        return None
-    way = "later" if best > 0 else "earlier"
-    words = (
-        f"has a time offset: its pictures were taken {1e3 * abs(best):.0f} ms {way} than its stamps say "
-        f"({abs(best) / period_s:.1f} frames)"
-    )
-    remedy = f"synchronise the cameras, or add {best:+.3f} s to it in camera_time_offsets_s"
-    return Hypothesis("time_offset", (index,), setup.with_lag(index, best), words, remedy, 1e3 * best, "ms")
-
-
-def shifted(scene: Scene, index: int, lag_s: float, instants_s: np.ndarray) -> Seen:
-    """What a camera saw at the instants, with its stamps moved on by `lag_s`."""
-    stream = scene.streams[index]
-    return look(replace(stream, stamps_s=stream.stamps_s + lag_s), instants_s, scene.keypoint_set)
-
-
-def _elsewhere(index: int, setup: Setup, seen: list[Seen], good: np.ndarray) -> Hypothesis | None:
-    """The camera placed anew by the points that the agreeing cameras see (resection)."""
-    cameras = standard_cameras(setup)
-    points = sightings(
-        setup, [one if ok or c == index else _blind(one) for c, (one, ok) in enumerate(zip(seen, good, strict=True))]
-    )
-    others = points.only(good)
-    use = ((others.weight > 0).sum(1) >= 2) & (points.weight[:, index] > 0)
-    if use.sum() < 40:
-        return None
-    places = triangulated(cameras, others)[use]
-    x = points.x[use, index]
-    threshold = 20.0 / cameras.focal_px[index]
-    ok, turn, shift, inliers = cv2.solvePnPRansac(
-        places, x, np.eye(3), None, iterationsCount=300, reprojectionError=threshold, flags=cv2.SOLVEPNP_SQPNP
-    )
-    if not ok or inliers is None or len(inliers) < 0.5 * use.sum():
-        return None
-    near = np.asarray(inliers)[:, 0].astype(int)
-    turn, shift = cv2.solvePnPRefineLM(places[near], x[near], np.eye(3), None, turn, shift)
-    rotation = cv2.Rodrigues(turn)[0].T
-    centre = cameras.origin_m - cameras.unit_m * rotation @ shift[:, 0]
-    old = setup.cameras[index]
-    if setup.rectified[index]:
-        rotation = rotation @ old.r
-    degrees, millimetres = _difference(old.world_from_camera, (rotation, centre))
-    words = (
-        f"has moved, or has another camera's calibration: by the others it stands {degrees:.1f} deg and "
-        f"{millimetres:.0f} mm from where its calibration says"
-    )
-    remedy = "calibrate it again, or take the pose that calibrate --refine-cameras finds"
-    changed = setup.with_camera(index, posed(old, (rotation, centre)))
-    return Hypothesis("moved", (index,), changed, words, remedy, degrees, "deg")
-
-
-def _difference(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> tuple[float, float]:
-    """Degrees and millimetres between two poses."""
-    cosine = (np.trace(a[0].T @ b[0]) - 1.0) / 2.0
-    return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))), float(1e3 * np.linalg.norm(a[1] - b[1]))
-
-
-def _blind(seen: Seen) -> Seen:
-    return Seen(seen.image_px, seen.velocity_px_s, np.zeros_like(seen.weight))
-
-
-def _accepted(hypothesis: Hypothesis, seen: list[Seen], scene: Scene) -> tuple[Setup, list[Seen]]:
-    """The setup put right, and what its cameras saw at the instants."""
-    seen = list(seen)
-    if hypothesis.kind == "time_offset":
-        for index in hypothesis.cameras:
-            seen[index] = shifted(scene, index, hypothesis.setup.lags_s[index], scene.instants_s)
-    return hypothesis.setup, seen
 
 
 def _findings(
@@ -265,12 +228,12 @@ def _findings(
     """One for each camera that the winner changes, or one for the rig, with the figures of its rivals."""
     winner = ranked[0][1]
     rows = list(winner.cameras) or list(range(len(matrix)))
-    after = pair_matrix(*_accepted(winner, seen, scene))
+    after = pair_matrix(*accepted(winner, seen, scene))
     figures = f"{_median(matrix[rows]):.0f} px as given, {_median(after[rows]):.1f} px put right"
     rival = next((one for one in ranked[1:] if not _same(one[1], winner)), None)
     second = ""
     if rival is not None:
-        other = pair_matrix(*_accepted(rival[1], seen, scene))
+        other = pair_matrix(*accepted(rival[1], seen, scene))
         who = "" if rival[1].kind == "swapped" else f"{_who(rival[1], setup)} "
         second = f"; next best: {who}{rival[1].words.split(':')[0]}, {_median(other[rows]):.0f} px"
     names = [setup.cameras[c].name for c in winner.cameras] or [ALL_CAMERAS]

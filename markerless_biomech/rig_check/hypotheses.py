@@ -124,7 +124,8 @@ def image_mistakes(
     fit = "use the calibration at the detector's image size, or scale its points"
     factors = [(1 / f, 1 / f) for f in FACTORS] + ([scale] if scale else [])
     for x, y in factors:
-        words = f"has the wrong image size: its points fit the calibration when multiplied by {x:.4g}"
+        by = f"{x:.4g}" if abs(x - y) < 0.01 * x else f"{x:.4g} (u) and {y:.4g} (v)"
+        words = f"has the wrong image size: its points fit the calibration when multiplied by {by}"
         yield "image_size", words, fit, 1.0 / x, np.array([[x, 0.0, 0.0], [0.0, y, 0.0]])
     turn = "calibrate the images as the detector sees them, or turn them back"
     last = (width - 1.0, height - 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -61,6 +62,16 @@ def stated_scale(stream: Stream, camera: Camera) -> tuple[float, float] | None:
     if not width or not height or (width, height) == (camera.width, camera.height):
         return None
     return camera.width / width, camera.height / height
+
+
+def only_stated(finding: Finding, distance_px: float) -> Finding:
+    """The same finding where the points turn out to fit the calibration as they are."""
+    what = finding.sentence.rsplit(" px, ", 1)[0]
+    text = (
+        f"{what} px, but its points fit the calibration as they are (epipolar distance {distance_px:.1f} px): only the "
+        "stated size is wrong; correct width and height where they are written."
+    )
+    return replace(finding, sentence=text)
 
 
 def _stated_size(stream: Stream) -> tuple[int, int]:
@@ -123,12 +134,14 @@ def _repeats(stream: Stream) -> float:
     return sum(a == b for a, b in zip(prints, prints[1:], strict=False)) / (len(prints) - 1)
 
 
-def duplicates(streams: Sequence[Stream], cameras: Sequence[Camera]) -> list[Finding]:
-    """Two names for the same pictures, or one calibration given to two cameras."""
-    found = []
+def duplicates(streams: Sequence[Stream], cameras: Sequence[Camera]) -> dict[tuple[int, int], list[Finding]]:
+    """Two names for the same pictures, or one calibration given to two cameras; by pair, the later one is named."""
+    found = {}
     for b in range(len(streams)):
         for a in range(b):
-            found += _same_pictures(streams[a], streams[b]) + _same_calibration(cameras[a], cameras[b])
+            pair = _same_pictures(streams[a], streams[b]) + _same_calibration(cameras[a], cameras[b])
+            if pair:
+                found[a, b] = pair
     return found
 
 
@@ -164,7 +177,10 @@ def clock_offsets_s(streams: Sequence[Stream]) -> np.ndarray:
         np.median([(frame.stamp_ns - frame.arrival_ns) * 1e-9 for frame in stream.frames]) if stream.frames else np.nan
         for stream in streams
     ]
-    off = np.array(ahead) - np.nanmedian(ahead) if np.isfinite(ahead).any() else np.zeros(len(streams))
+    if not np.isfinite(ahead).any():
+        return np.zeros(len(streams))
+    known = np.array(ahead)[np.isfinite(ahead)]
+    off = np.array(ahead) - (known[0] if len(known) == 2 else np.median(known))
     return np.where(np.abs(np.nan_to_num(off)) > CLOCK_S, -np.nan_to_num(off), 0.0)
 
 

@@ -98,13 +98,16 @@ def _nearest(factor: float) -> float:
     return min(UNITS, key=lambda value: abs(np.log(factor / value)))
 
 
-def upright(person: Person) -> list[Finding]:
-    """Whether z is up, by feet and shoulders."""
+def leaning_deg(person: Person) -> float:
+    """Of the person from z, by feet and shoulders; NaN: not seen."""
     up = _up(person)
-    if up is None:
-        return []
-    angle_deg = float(np.degrees(np.arccos(np.clip(up[2], -1.0, 1.0))))
-    if angle_deg < LEANING_DEG:
+    return float("nan") if up is None else float(np.degrees(np.arccos(np.clip(up[2], -1.0, 1.0))))
+
+
+def upright(person: Person) -> list[Finding]:
+    """Whether z is up."""
+    up, angle_deg = _up(person), leaning_deg(person)
+    if up is None or angle_deg < LEANING_DEG:
         return []
     axis = int(np.argmax(np.abs(up)))
     name = f"{'' if up[axis] > 0 else '-'}{'xyz'[axis]}"

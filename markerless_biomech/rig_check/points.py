@@ -17,7 +17,7 @@ from .streams import Seen
 STANDARD_M = 4.0
 """Median distance of the cameras from their middle, after scaling."""
 
-MOST_POINTS = 1600
+MOST_POINTS = 1200
 """More make nothing surer."""
 
 TRIANGULATION_STEPS = 8

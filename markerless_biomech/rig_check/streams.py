@@ -115,6 +115,26 @@ def look(stream: Stream, instants_s: np.ndarray, keypoint_set: KeypointSet, peop
     return Seen(image_px, velocity, weight)
 
 
+def blinded(seen: Seen) -> Seen:
+    """The same, with nothing seen."""
+    return Seen(seen.image_px, seen.velocity_px_s, np.zeros_like(seen.weight))
+
+
+def thinned(seen: Sequence[Seen], instants: int, keypoints: int) -> list[Seen]:
+    """The same few instants and keypoints of every camera: those seen most often, spread over the body."""
+    count = len(seen[0].weight)
+    rows = np.linspace(0, count - 1, min(instants, count)).round().astype(int)
+    often = np.argsort(-np.sum([(one.weight > 0).sum((0, 1)) for one in seen], axis=0), kind="stable")
+    # Neighbours in the list are often neighbours on the body.
+    usable = np.sort(often[: max(keypoints, int(0.8 * len(often)))])
+    columns = usable[np.linspace(0, len(usable) - 1, min(keypoints, len(usable))).round().astype(int)]
+    few = []
+    for one in seen:
+        pick = np.ix_(rows, np.arange(one.weight.shape[1]), columns)
+        few.append(Seen(one.image_px[pick], one.velocity_px_s[pick], one.weight[pick]))
+    return few
+
+
 def person_size_px(points: np.ndarray) -> float:
     """Diagonal of the box around the sure points of (K, 3)."""
     sure = points[points[:, 2] >= CONFIDENT, :2]
