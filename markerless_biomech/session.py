@@ -23,7 +23,7 @@ from .errors import InputError
 from .fitting.bundle import Bundle, OuterPrior
 from .fitting.judgement import Fitted, judge, measure
 from .fitting.offline import Objective
-from .fitting.shape_prior import shape_prior, surprise
+from .fitting.shape_prior import open_zeros_std_rad, shape_prior, surprise
 from .following import Follower, Stretch, body_of, interpolated, stretches
 from .keypoints import KeypointSet
 from .session_fit import Determined, SessionFit, Trial, TrialFit, determined_by, trial_fit
@@ -243,7 +243,11 @@ class _Session:
         """Posterior, residuals and results."""
         self.progress(0.95, "how sure it is")
         known = shape_covariance(subject, self.keypoint_set) if prior is None else None
-        covariance, rig_covariance, states = judge(self.model, fitted, prior, known, self.rig_prior)
+        zeros = None
+        if prior is not None or subject.covariance is not None:
+            piece = fitted.bundle.pieces[0]
+            zeros = open_zeros_std_rad(self.keypoint_set, self.model, fitted.bundle.shape, piece.qpos[len(piece) // 2])
+        covariance, rig_covariance, states = judge(self.model, fitted, prior, known, self.rig_prior, zeros)
         size = len(self.cameras), len(self.keypoint_set)
         results = tuple(
             trial_fit(index, trial, found, fitted.bundle, states, self._stride, size)

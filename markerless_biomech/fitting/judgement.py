@@ -140,11 +140,13 @@ def judge(
     prior: OuterPrior | None,
     known: np.ndarray | None,
     rig_prior: OuterPrior | None = None,
+    zeros_std_rad: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[PieceStates]]:
     """Covariance (X, X) of the shape, (C P, C P) of the rig, and the states of every piece with both in theirs.
 
     Where a prior is given that covariance is the posterior; the shape's is otherwise `known`, and a rig that was not
-    looked for is certain. All images count for as much less as their noise is correlated.
+    looked for is certain. No joint is surer than `zeros_std_rad` (34,). All images count for as much less as their
+    noise is correlated.
     """
     bundle, share = fitted.bundle, 1.0 / fitted.correlation
     objective = Objective(model, prior, len(bundle), rig_prior)
@@ -165,8 +167,17 @@ def judge(
         return piece_states(objective, piece, bundle, factors, linear, root)
 
     states = in_parallel(stated, _pairs(bundle, pieces))
+    if zeros_std_rad is not None:
+        states = [_not_surer(state, zeros_std_rad) for state in states]
     split = len(bundle.shape) if unknown.shape else 0
     return covariance[:split, :split], covariance[split:, split:], states
+
+
+def _not_surer(state: PieceStates, zeros_std_rad: np.ndarray) -> PieceStates:
+    """The state with no joint surer than its zero is."""
+    own = np.diagonal(state.covariance, axis1=1, axis2=2)[:, 6:].mean(0)
+    missing = np.maximum(zeros_std_rad**2 - own, 0.0)
+    return replace(state, covariance=state.covariance + np.diag(np.r_[np.zeros(6), missing]).astype(np.float32))
 
 
 def _outer_covariance(images: np.ndarray, prior: OuterPrior | None, known: np.ndarray | None) -> np.ndarray:
