@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from .camera_hypotheses import AS_BEFORE, MOVED, SWAPPED
-from .camera_watch import CameraWatch, Finding
+from .camera_watch import REACH_M, CameraWatch, Finding
 from .cameras.association import FEWEST_KEYPOINTS, Prediction, nearest_person
 from .cameras.calibrated_camera import Rig
 from .cameras.camera import Cameras
@@ -26,10 +26,6 @@ from .keypoints import KeypointSet
 from .live_window import LiveWindow
 from .results import CameraStanding
 from .sightings import Lookout, Sighting
-
-REACH_M = 0.7
-"""A person whose points (median) are further from the subject, as a length at the subject, is not looked at."""
-
 
 SAY_EVERY_S = 0.24
 """Standing is worked out so often."""
@@ -153,7 +149,9 @@ class CameraCare:
         scale = np.asarray(shown.expected.pixels_per_metre)
         prediction = Prediction(np.asarray(shown.expected.image_px), valid, scale)
         chosen = {
-            name: nearest_person(frame.points, self._lookout.index[name], prediction, REACH_M)
+            name: 0
+            if len(frame.points) == 1
+            else nearest_person(frame.points, self._lookout.index[name], prediction, REACH_M)
             for name, frame in shown.frame_set.frames.items()
         }
         return self._lookout.gather(shown.frame_set, chosen)

@@ -33,6 +33,9 @@ WANDER_M, GLIMPSE_M = 0.3, 0.01
 """Where somebody else is from look to look, and by how much a look at the right person is off, as standard deviations
 at the subject."""
 
+NEVER = 1e3
+"""Natural logarithm of odds that count as certainty."""
+
 CORRELATED_LOOKS = 4.0
 """Looks one after the other that count as one where a person's way is judged."""
 
@@ -112,7 +115,9 @@ def judge(evidence: Evidence) -> Verdict:
         log, change = _explained(evidence, usual + np.diag(np.eye(CHANGES)[column] * spread**2))
         logs.append(log)
         changes.append(change)
-    somebody = logs[MOVED] + _somebody_else(evidence, changes[MOVED])
+    moved = logs[MOVED]
+    # Where nothing seems to have moved, nobody else can be there; that is nearly always, and saves time.
+    somebody = moved + _somebody_else(evidence, changes[MOVED]) if (moved > none).any() else none - NEVER
     # How well any of these can explain the points, the same points again explain better or worse by this.
     frozen = np.max([*logs, none + evidence.swapped, somebody], axis=0) + evidence.frozen
     logs += [frozen, none + evidence.swapped, somebody]

@@ -59,20 +59,21 @@ class Resection:
 
     def estimate(self) -> tuple[np.ndarray, np.ndarray]:
         """Increments (C, 6) against the calibration in use, and their covariance (C, 6, 6)."""
-        further, covariance = self._further()
+        covariance = self.covariance()
+        further = (covariance @ self._gradient[..., None])[..., 0]
         return np.stack(
             [combined(first, second) for first, second in zip(self.increment, further, strict=True)]
         ), covariance
 
-    def _further(self) -> tuple[np.ndarray, np.ndarray]:
+    def covariance(self) -> np.ndarray:
+        """(C, 6, 6) of the increments."""
         spread = self._spread
         scaled = self._information * spread[:, :, None] * spread[:, None, :] + np.eye(6)
-        covariance = np.linalg.inv(scaled) * spread[:, :, None] * spread[:, None, :]
-        return (covariance @ self._gradient[..., None])[..., 0], covariance
+        return np.linalg.inv(scaled) * spread[:, :, None] * spread[:, None, :]
 
     def follow(self, camera: int) -> None:
         """Look through the pose as it is known now; what is remembered is moved along."""
-        further = self._further()[0][camera]
+        further = self.covariance()[camera] @ self._gradient[camera]
         self.increment[camera] = combined(self.increment[camera], further)
         self._gradient[camera] -= self._information[camera] @ further
 

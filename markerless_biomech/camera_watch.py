@@ -24,12 +24,15 @@ LOOK_EVERY_S = 0.045
 WINDOW_S = 1.2
 """Time for which the hypotheses compete."""
 
+LOOKS_A_VERDICT, VERDICTS_A_WANDERING = 3, 2
+"""How often it is judged, and how often what comes and goes is measured: both take longer than a look."""
+
 FEWEST_LOOKS = 6
 
 FRESH_LOOKS = 18
 """Looks on which a camera is judged, at least: left and right are exchanged for a third of a second now and then."""
 
-LEARNING_S = 2.0
+LEARNING_S = 2.5
 """A camera is judged after it has been watched for so long, and again so long after a gap."""
 
 SURE = 3.0
@@ -46,6 +49,9 @@ SETTLED_S = 0.4
 
 FOLLOW_EVERY_S = 0.5
 """How often the camera that is looked through moves to where it was found."""
+
+REACH_M = 0.7
+"""A person whose points (median) are further from the subject, as a length at the subject, is not looked at."""
 
 WELL_ENOUGH = np.array([0.005] * 3 + [np.radians(0.1)] * 3)
 """(6,) m, rad: standard deviations below which a pose is proposed."""
@@ -98,7 +104,7 @@ class CameraWatch:
         self._fresh_ns = np.zeros(cameras, np.int64)
         """Looks before this say nothing of the camera as it is now."""
         self._doubted_s = np.zeros(cameras)
-        self._judged = False
+        self._count = 0
         self._quiet_s = 0.0
         self._verdict: Verdict | None = None
         self._followed_ns = 0
@@ -117,12 +123,12 @@ class CameraWatch:
 
     def proposals(self) -> tuple[int, ...]:
         """Cameras that moved and whose new pose is known well enough, and confirmed by how they fare with it."""
-        if self._verdict is None or 2 * np.count_nonzero(~self.well) >= self._cameras:
+        accused = np.count_nonzero(~self.well)
+        if self._verdict is None or not 0 < 2 * accused < self._cameras:
             return ()
         if (self._verdict.against_none[self.well] > SUSPICION).any():
             return ()
-        _, covariance = self.resection.estimate()
-        std = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+        std = np.sqrt(np.diagonal(self.resection.covariance(), axis1=1, axis2=2))
         return tuple(
             camera
             for camera, finding in enumerate(self.findings)
@@ -164,13 +170,14 @@ class CameraWatch:
         self._looks.append((stamp_ns, look, self._checked(look)))
         self._learn(hop_s)
         self._resect(look, hop_s)
-        self._judged = not self._judged
-        if self._judged and len(self._looks) >= FEWEST_LOOKS:
-            self._judge(2.0 * hop_s)
+        self._count += 1
+        if self._count % LOOKS_A_VERDICT == 0 and len(self._looks) >= FEWEST_LOOKS:
+            self._judge(LOOKS_A_VERDICT * hop_s)
 
     def _checked(self, look: Look) -> np.ndarray:
         """(C,) bool: seen, and by two others that can be believed."""
-        seen = np.asarray(look.count) > 0
+        near = look.misfit_px < REACH_M * look.pixels_per_metre
+        seen = (look.count > 0) & (near | ~self.well)
         believed = seen & self.well
         return seen & (believed.sum() - believed >= 2)
 
@@ -192,7 +199,9 @@ class CameraWatch:
             self.resection.add(look, hop_s, still, np.ones(self._cameras, bool))
         known = learnt & (self._habits.known_s > 0.5 * LEARNING_S)
         while self._wanderings and self._wanderings[0][0] < oldest_ns:
-            self._habits.learn_wandering(self._wanderings.popleft()[1], 2.0 * hop_s, known)
+            self._habits.learn_wandering(
+                self._wanderings.popleft()[1], LOOKS_A_VERDICT * VERDICTS_A_WANDERING * hop_s, known
+            )
 
     # ---------------------------------------------------------------- judging
 
@@ -201,7 +210,8 @@ class CameraWatch:
         looks, counted, habits = tuple(look for _, look, _ in self._looks), self._counted(), self._habits
         evidence = gather(looks, counted, habits.repeats, self._usual(), habits.expected.noise_m)
         verdict = self._verdict = judge(evidence)
-        self._wanderings.append((self._stamp_ns, habits.wandering(looks, verdict.usual)))
+        if self._count % (LOOKS_A_VERDICT * VERDICTS_A_WANDERING) == 0:
+            self._wanderings.append((self._stamp_ns, habits.wandering(looks, verdict.usual)))
         ready = (habits.known_s > LEARNING_S) & (counted.sum(0) >= FRESH_LOOKS) & (self._quiet_s == 0.0)
         suspicious = ready & (verdict.against_none > SUSPICION)
         self._doubted_s = np.where(suspicious, self._doubted_s + hop_s, 0.0)
@@ -214,7 +224,8 @@ class CameraWatch:
         """(C, 8, 8) covariance of changes that are none; of a camera that is followed, also of where it was found."""
         usual = self._habits.usual
         followed = self.resection.increment.any(1)
-        usual[followed, :6, :6] += self.resection.estimate()[1][followed]
+        if followed.any():
+            usual[followed, :6, :6] += self.resection.covariance()[followed]
         return usual
 
     def _name_the_worst(self, verdict: Verdict, guilty: np.ndarray) -> None:

@@ -33,6 +33,9 @@ ROBUST_SCALE = 6.0
 """Of the Geman-McClure loss about a camera's median point, in standard deviations: a swinging foot that is seen one
 frame late is 4 of them off."""
 
+MIRRORED_LOG_ODDS = 3.0
+"""A point that its partner's site explains better by more than this says nothing: limbs are mistaken now and then."""
+
 FROZEN_PX = 0.25
 """Standard deviation of what a detector makes of the same image again."""
 
@@ -153,7 +156,9 @@ def camera_look(
     plain = seen.image_px - expected_px
     middle = masked_median(plain, given > 0)
     apart = jnp.sqrt(jnp.sum((plain - middle[:, None]) ** 2, -1) + 1e-9) / sigma_px
-    weight = given * geman_mcclure_weight(apart, ROBUST_SCALE)
+    mirrored = seen.image_px - expected_px[:, partners] - middle[:, None]
+    better = _log_density(mirrored, sigma_px, scale) - _log_density(plain - middle[:, None], sigma_px, scale)
+    weight = given * geman_mcclure_weight(apart, ROBUST_SCALE) * jax.nn.sigmoid(MIRRORED_LOG_ODDS - better)
     # What is learned of the cameras takes no part here: learning from what it changes, it would wander off.
     far = jnp.linalg.norm(middle, axis=-1) / (FAR_M * scale)
     believed = weight * (expected.trust * geman_mcclure_weight(far, 1.0))[:, None]

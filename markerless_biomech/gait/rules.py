@@ -25,9 +25,9 @@ class EventReference:
     toe_off_std_s: float
 
 
-STANDING = EventReference("standing", 0.0350, -0.0205, 0.005, 0.005)
+STANDING = EventReference("standing", 0.0320, -0.0165, 0.005, 0.005)
 """First and last instant at which a point of the sole stands still on the floor (the simulator's definition)."""
-FORCE_PLATE = EventReference("force_plate", 0.0260, 0.0050, 0.010, 0.006)
+FORCE_PLATE = EventReference("force_plate", 0.0123, 0.0223, 0.010, 0.006)
 """The vertical force crosses 20 N; a foot still moves then. Fitted to recordings by `recording/force_plates.py`."""
 
 
@@ -40,10 +40,10 @@ class GaitRule:
     """Of a treadmill; 0: the floor does not move; NaN: found from the standing feet."""
     smoothing_s: float = 0.018
     """SD of the Gaussian window over which position and velocity are fitted (a parabola)."""
-    speed_share: float = 0.7
+    speed_share: float = 0.6
     """A foot's point that moves faster than this share of V is in swing: in swing it reaches 2 to 3 V."""
-    least_speed_m_s: float = 0.15
-    """The same when nobody walks: sway and weight shifting move heels and toes less than this."""
+    least_speed_m_s: float = 0.20
+    """The same when nobody walks: sway, weight shifting and noise move heels and toes less than this."""
     contrast: float = 10.0
     """SD of a swinging point's velocity in SDs of a standing one's."""
     clearance_m: float = 0.02
@@ -65,7 +65,8 @@ class GaitRule:
 
     def threshold_m_s(self, progress_m_s: np.ndarray) -> np.ndarray:
         """Speed at which standing and swinging are equally likely."""
-        return np.hypot(self.speed_share * progress_m_s, self.least_speed_m_s)
+        # fourth powers: the least speed does not reach into slow walking
+        return ((self.speed_share * progress_m_s) ** 4 + self.least_speed_m_s**4) ** 0.25
 
 
 def stride_time_s(progress_m_s: np.ndarray | float) -> np.ndarray:

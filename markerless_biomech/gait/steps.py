@@ -47,6 +47,8 @@ class _Strike:
     time_s: float
     foot: int
     measured: bool = False
+    seen: bool = True
+    """False: the foot stood there already when the walk began."""
 
 
 class StepBook:
@@ -92,6 +94,8 @@ class StepBook:
         if event.type != "heel_strike":
             return event
         strike = _Strike(event, time_s, SIDES.index(event.side))
+        if not self._strikes or time_s - self._strikes[-1].time_s > _LONGEST_STEP_S:
+            self._strikes += self._where_feet_stood(event, strike)
         place = next((i for i, one in enumerate(self._strikes) if one.time_s > time_s), len(self._strikes))
         self._strikes.insert(place, strike)
         strike.event = self._with_times(place)
@@ -99,6 +103,15 @@ class StepBook:
             direction = self._direction(place - 2, place) if place >= 2 and self._follows(place - 1) else None
             strike.event = self._with_lengths(place, direction)
         return strike.event
+
+    def _where_feet_stood(self, event: StepEvent, first: _Strike) -> list[_Strike]:
+        """Before the first strike of a walk: this foot's last stance, then the other's."""
+        begin_s = max(self._rows[0].time_s, first.time_s - _LONGEST_STEP_S)
+        half_s = 0.5 * (begin_s + first.time_s)
+        return [
+            _Strike(event, begin_s, first.foot, measured=True, seen=False),
+            _Strike(event, half_s - 1e-3, 1 - first.foot, measured=True, seen=False),
+        ]
 
     def _complete(self, k: int) -> StepEvent:
         """Strike k with its final figures."""
@@ -117,9 +130,9 @@ class StepBook:
     def _with_times(self, k: int) -> StepEvent:
         """Step and stride time."""
         event, here = self._strikes[k].event, self._strikes[k]
-        if k >= 1 and self._follows(k):
+        if k >= 1 and self._follows(k) and self._strikes[k - 1].seen:
             event = replace(event, step_time_s=here.time_s - self._strikes[k - 1].time_s)
-            if k >= 2 and self._follows(k - 1):
+            if k >= 2 and self._follows(k - 1) and self._strikes[k - 2].seen:
                 event = replace(event, stride_time_s=here.time_s - self._strikes[k - 2].time_s)
         return event
 

@@ -16,6 +16,8 @@ _HEIGHT_SD_M, _TILT_SD = 1.0, 0.01
 _SAMPLE_SD_M = 0.01
 _TOO_HIGH_M = 0.012
 """A still point this much above its stance height is a foot held in the air, or a heel that is up."""
+_TOO_LOW_M = 0.03
+"""A point that stands this much below its stance height was held in the air when that was learned: learn it anew."""
 _MEMORY_SAMPLES = 600.0
 
 
@@ -49,7 +51,10 @@ class Floor:
         row = np.zeros(POINTS + 2)
         row[point], row[POINTS:] = 1.0, position_m[:2]
         excess = position_m[2] - row @ self._mean
-        if self.known()[point]:
+        if self.known()[point] and excess < -_TOO_LOW_M:
+            self._covariance[point], self._covariance[:, point] = 0.0, 0.0
+            self._covariance[point, point] = _HEIGHT_SD_M**2
+        elif self.known()[point]:
             still *= np.exp(-0.5 * (max(excess, 0.0) / _TOO_HIGH_M) ** 2)
         if still < 1e-3:
             return
