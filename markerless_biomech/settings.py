@@ -112,6 +112,15 @@ class SessionSettings:
     personal_joints: bool = setting(
         False, "Look for hip centres and knee and ankle axes too; kept where left-out cameras are foretold better."
     )
+    refine_cameras: bool = setting(False, "Fit the cameras' poses too, about those of the calibration.")
+    refine_lenses: bool = setting(False, "With refine_cameras: focal length, principal point and k1 too.")
+    refine_times: bool = setting(False, "With refine_cameras: by how much each camera exposes later than it says, too.")
+    camera_prior_deg: float = setting(
+        1.0, "How far each camera's rotation may be off, per axis (SD), where cameras are refined.", "deg", 1e-4, 30.0
+    )
+    camera_prior_mm: float = setting(
+        20.0, "How far each camera's position may be off, per axis (SD), where cameras are refined.", "mm", 1e-3, 1e3
+    )
     association_gate: float = setting(
         6.0,
         "A person further from the prediction than this many standard deviations is not the subject.",

@@ -16,8 +16,9 @@ from markerless_biomech.body.subject import Subject, subject_from_height
 from markerless_biomech.cameras.frame_set import FrameSet
 from markerless_biomech.cameras.rig import camera_arrays
 from markerless_biomech.errors import InputError
+from markerless_biomech.fitting.bundle import Bundle, Piece
 from markerless_biomech.fitting.judgement import Fitted, judge, measure
-from markerless_biomech.fitting.offline import Bundle, Objective, Piece
+from markerless_biomech.fitting.offline import Objective
 from markerless_biomech.fitting.residuals import Observations
 from markerless_biomech.fitting.shape_prior import shape_prior
 from markerless_biomech.keypoints import KeypointFrame, load_keypoint_set
@@ -68,7 +69,7 @@ def fitted(piece: Piece, personal: bool) -> tuple[np.ndarray, np.ndarray, np.nda
     for _ in range(3):
         descent = objective.descend(bundle, correlation, 4)
         bundle, correlation = measure(model, descent.bundle)
-    covariance, _ = judge(model, Fitted(bundle, correlation, descent.terms), prior, None)
+    covariance, _, _ = judge(model, Fitted(bundle, correlation, descent.terms), prior, None)
     return bundle.shape, np.sqrt(np.diagonal(covariance)), bundle.pieces[0].qpos
 
 

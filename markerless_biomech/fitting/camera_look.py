@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..body.model import BodyParameters, integrate, sites
-from ..cameras.camera import Cameras, pose_jacobian, project_with_jacobian
+from ..cameras.camera import Cameras, project_with_jacobian
+from ..cameras.increments import pose_jacobian
 from .residuals import geman_mcclure_weight, pixels_per_metre
 
 POSE, TIME, FOCAL = slice(0, 6), 6, 7

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +152,16 @@ def _write_results(writer: BagWriter, session: RecordedSession, trial: Trial, fi
         message = body_to_message(writer.types, body, world, model_id=name)
         writer.write("/body_state_refit", message, frame_set.last_arrival_ns)
     report = _camera_report(fit.trials[0])
-    cameras = fitted_cameras(trial.rig, report.stamp_ns, fit.cameras, report)
+    rig = trial.rig if fit.rig is None else fit.rig.rig
+    cameras = fitted_cameras(rig, report.stamp_ns, fit.cameras, report)
+    if fit.rig is not None:
+        cameras = replace(
+            cameras,
+            covariance=np.array([fit.rig.covariance[name] for name in cameras.names]),
+            correction_deg=np.array([fit.rig.correction_deg[name] for name in cameras.names]),
+            correction_m=np.array([fit.rig.correction_m[name] for name in cameras.names]),
+            calibration_version=2,
+        )
     end_ns = max(frame.arrival_ns for frame in session.frames)
     writer.write("/fitted_cameras", cameras_to_message(writer.types, cameras, world), end_ns)
 
