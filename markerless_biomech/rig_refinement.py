@@ -28,8 +28,8 @@ from .keypoints import KeypointSet
 from .settings import EstimatorSettings
 
 NEW_POSE_M = 0.08
-"""A frame set counts when the sites have moved by so much (RMS) since the last one that did: standing tells nothing new,
-and what a detector gets wrong of one pose must not be believed a thousand times."""
+"""A frame set counts when its pose lies so far from every one that counted before: standing tells nothing new, and what
+a detector gets wrong of one pose must not be believed a thousand times."""
 
 FRAMES_MOST = 150
 """Of a batch."""
