@@ -82,6 +82,12 @@ class StepBook:
         self._strikes = self._strikes[-4:]
         return answer
 
+    def stride_time_s(self, at_s: float) -> float | None:
+        """Mean time of the newest strides before `at_s`; None when there are none."""
+        times_s = [one.event.stride_time_s for one in self._strikes if at_s - one.time_s < _LONGEST_STEP_S]
+        known = [time_s for time_s in times_s if np.isfinite(time_s)]
+        return float(np.mean(known)) if known else None
+
     def finish(self) -> list[StepEvent]:
         """No more samples come: complete what can be."""
         return [self._complete(k) for k in range(1, len(self._strikes) - 1) if not self._strikes[k].measured]
