@@ -148,6 +148,7 @@ class GaitDetector:
                     float(motion.times_s[row]),
                     motion.position_m[row],
                     evidence.still[row],
+                    motion.sample_std_m[row],
                     self._belt.velocity_m_s,
                     self._track.origin_ns,
                 )
