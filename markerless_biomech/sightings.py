@@ -118,9 +118,10 @@ class Lookout:
 
 
 def _limb_masks(keypoint_set: KeypointSet) -> np.ndarray:
-    """(2, K): points of both arms, of both legs, that have a partner on the other side."""
+    """(4, K): points of both arms, of both legs, of trunk and of head, that have a partner on the other side."""
     segments = [body.rsplit("_", 1)[0] for body in keypoint_set.bodies]
     paired = keypoint_set.partners != np.arange(len(keypoint_set))
     arms = np.isin(segments, ["humerus", "ulna", "radius", "hand"])
     legs = np.isin(segments, ["femur", "tibia", "talus", "calcn", "toes"])
-    return np.stack([arms & paired, legs & paired])
+    trunk, head = (np.isin(segments, names) for names in (["pelvis", "torso"], ["head"]))
+    return np.stack([arms, legs, trunk, head]) & paired

@@ -56,6 +56,15 @@ def test_nobody_is_taken_when_nobody_is_near():
     assert nearest_person(np.zeros((0, 17, 3), np.float32), 0, PREDICTION, gate=6.0) == -1
 
 
+def test_the_subject_with_left_and_right_exchanged_is_still_the_subject():
+    mirrored = IMAGES[:, KEYPOINTS.partners]
+    narrow = Prediction(PREDICTION.image_px, PREDICTION.valid, np.full(3, 1.0))
+    assert nearest_person(mirrored[[0]], 0, narrow, 6.0) == -1
+    assert nearest_person(mirrored[[0]], 0, narrow, 6.0, KEYPOINTS.partners) == 0
+    elsewhere = mirrored[[0]] + np.array([300.0, 0.0, 0.0])
+    assert nearest_person(elsewhere, 0, narrow, 6.0, KEYPOINTS.partners) == -1
+
+
 def test_a_person_with_three_confident_points_is_not_used():
     me = IMAGES[0].copy()
     me[3:, 2] = 0.0

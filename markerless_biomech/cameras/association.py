@@ -35,14 +35,22 @@ class Prediction:
     """(C,) standard deviation of a keypoint about its prediction."""
 
 
-def nearest_person(people: np.ndarray, camera: int, prediction: Prediction, gate: float) -> int:
-    """Index of the person (P, K, 3) with the least median distance from the prediction; -1: none is within the gate."""
+def nearest_person(
+    people: np.ndarray, camera: int, prediction: Prediction, gate: float, partners: np.ndarray | None = None
+) -> int:
+    """Index of the person (P, K, 3) with the least median distance from the prediction; -1: none is within the gate.
+
+    With `partners` somebody whose left and right are exchanged is as near as if they were not.
+    """
     if not len(people):
         return -1
     usable = (people[..., 2] >= CONFIDENT) & prediction.valid[camera]
-    distance = np.linalg.norm(people[..., :2] - prediction.image_px[camera], axis=-1)
+    expected_px = prediction.image_px[camera]
+    ways = [expected_px] if partners is None else [expected_px, expected_px[partners]]
+    distance = np.stack([np.linalg.norm(people[..., :2] - way, axis=-1) for way in ways], axis=1)
     enough = usable.sum(1) >= FEWEST_KEYPOINTS
-    median = np.array([np.median(d[u]) if ok else np.inf for d, u, ok in zip(distance, usable, enough, strict=True)])
+    rows = zip(distance, usable, enough, strict=True)
+    median = np.array([np.median(d[:, u], axis=1).min() if ok else np.inf for d, u, ok in rows])
     best = int(np.argmin(median))
     return best if median[best] < gate * prediction.std_px[camera] else -1
 

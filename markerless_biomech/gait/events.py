@@ -148,6 +148,7 @@ class GaitDetector:
                     float(motion.times_s[row]),
                     motion.position_m[row],
                     evidence.still[row],
+                    motion.sample_std_m[row],
                     self._belt.velocity_m_s,
                     self._track.origin_ns,
                 )
@@ -180,7 +181,8 @@ class GaitDetector:
             slope = max(abs(rise) / hop_s, 1.0)
             speed = float(np.linalg.norm(motion.progress_m_s[after] - self._belt.velocity_m_s))
             delay, spread_s = self._reference(state)
-            time_s = motion.times_s[after - 1] + share * hop_s + delay * float(stride_time_s(speed))
+            stride_s = self._steps.stride_time_s(motion.times_s[after]) or float(stride_time_s(speed))
+            time_s = motion.times_s[after - 1] + share * hop_s + delay * stride_s
             point = foot.foot if state == STANCE else 2 + foot.foot
             found.append(
                 Candidate(

@@ -36,6 +36,8 @@ class FootMotion:
     """(N, 4) along each axis."""
     known: np.ndarray
     """(N, 4) bool: enough samples are near."""
+    sample_std_m: np.ndarray
+    """(N, 4) of the samples, along each axis."""
     progress_m_s: np.ndarray
     """(N, 2) horizontal velocity of the pelvis in world."""
 
@@ -99,9 +101,8 @@ class FootTrack:
         position, velocity, std, known = _parabolas(
             times_s[near:], points[near:], np.array(self._std[near:]), times_s[first:], width_s
         )
-        return FootMotion(
-            times_s[first:], position, velocity, std, known, self._progress(times_s, points, times_s[first:])
-        )
+        progress = self._progress(times_s, points, times_s[first:])
+        return FootMotion(times_s[first:], position, velocity, std, known, np.array(self._std[first:]), progress)
 
     def _progress(self, times_s: np.ndarray, points: np.ndarray, at_s: np.ndarray) -> np.ndarray:
         """(N, 2) slope of the pelvis' path, or of the feet's mean."""

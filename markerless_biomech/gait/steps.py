@@ -20,8 +20,8 @@ _FOOT_FLAT_S = 0.30
 _LONGEST_STEP_S = 2.5
 """Between strikes further apart the person has stopped."""
 _FEWEST_FLAT = 3
-_PLACE_STD_M = 0.003
-"""Of a footprint: the heel under load, and what of the noise does not average out."""
+_LEAST_PLACE_STD_M, _PLACE_STD_SHARE = 0.001, 0.7
+"""Of a footprint: the heel gives way under load; this share of a sample's noise lasts as long as foot flat."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,8 @@ class SettledFeet:
     """(4, 3) heel left, heel right, toe left, toe right."""
     still: np.ndarray
     """(4,) probability that the point does not move on the surface."""
+    std_m: np.ndarray
+    """(4,) of each point along each axis."""
     surface_m_s: np.ndarray
     """(2,) velocity of the belt."""
     origin_ns: int
@@ -81,6 +83,12 @@ class StepBook:
                 answer.append(self._complete(k))
         self._strikes = self._strikes[-4:]
         return answer
+
+    def stride_time_s(self, at_s: float) -> float | None:
+        """Mean time of the newest strides before `at_s`; None when there are none."""
+        times_s = [one.event.stride_time_s for one in self._strikes if at_s - one.time_s < _LONGEST_STEP_S]
+        known = [time_s for time_s in times_s if np.isfinite(time_s)]
+        return float(np.mean(known)) if known else None
 
     def finish(self) -> list[StepEvent]:
         """No more samples come: complete what can be."""
@@ -151,7 +159,7 @@ class StepBook:
         here, before = self._footprint(k), self._footprint(k - 1)
         if here is None or before is None:
             return event
-        std_m = _PLACE_STD_M * np.sqrt(2.0)
+        std_m = self._length_std_m(k)
         if direction is not None:
             step = here - before
             across = step[0] * direction[1] - step[1] * direction[0]
@@ -166,6 +174,11 @@ class StepBook:
             stride_m = float(np.linalg.norm(here - last))
             event = replace(event, stride_length_m=stride_m, stride_length_std_m=std_m)
         return event
+
+    def _length_std_m(self, k: int) -> float:
+        """SD of the distance between two footprints, along each axis."""
+        heels = [row.std_m[self._strikes[k].foot] for row in self._rows]
+        return float(np.hypot(_LEAST_PLACE_STD_M, _PLACE_STD_SHARE * np.median(heels)) * np.sqrt(2.0))
 
     def _footprint(self, k: int) -> np.ndarray | None:
         """(2,) place of strike k on the surface; None when the settled samples do not reach there."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+from ..cameras import streams
 from ..cameras.camera_stream import SECOND_NS, CameraStream
 from ..cameras.frame_set import FrameSet, median
 from ..cameras.frame_sets import DROP_CAUSES, JUMP_NS
@@ -105,6 +106,10 @@ class ApproximateFrameSets:
     def status(self, now_ns: int) -> dict[str, str]:
         """OK, STALE or DEAD by camera."""
         return {name: stream.status(now_ns, 0) for name, stream in self._streams.items()}
+
+    def complaints(self, now_ns: int) -> dict[str, str]:
+        """What is wrong with each camera's stream, in a sentence; '' where nothing is."""
+        return streams.complaints(self._streams, now_ns, 0)
 
     def _connect(self) -> None:
         """New filters: message_filters' queues keep the largest stamps, so after a jump back they never recover."""

@@ -25,6 +25,8 @@ from .reference import compare_with_reference
 from .reprojection import CameraResiduals, reprojection_residuals
 from .result_bag import BodyTrack, ResultBag, matched, read_result_bag
 from .segments import segment_errors_mm
+from .step_evaluation import compare_bag_steps, step_calibration, step_figures
+from .step_judgement import StepComparison
 
 CONFIDENT = 0.5
 """Points of at least this confidence count in reprojection_px and gc."""
@@ -74,11 +76,12 @@ def judge(session: ResultBag, track: BodyTrack) -> dict[str, Any]:
     consecutive = np.diff(track.stamps_ns) < 3 * session.half_frame_ns
     true_stamps_ns = session.truth.stamps_ns if session.truth else np.zeros(0, np.int64)
     pairs = matched(track.stamps_ns, true_stamps_ns, session.half_frame_ns)
+    steps = compare_bag_steps(session, track)
     return {
         **_reprojection(residuals),
         "pose_noise_deg": metrics.pose_noise_deg(track.qpos[:, 7:], consecutive),
-        "truth": _against_truth(session, track, sites_m, *pairs) if len(pairs[0]) else None,
-        **_intervals(session, track, sites_m, *pairs),
+        "truth": _against_truth(session, track, sites_m, *pairs, steps) if len(pairs[0]) else None,
+        **_intervals(session, track, sites_m, *pairs, steps),
         "leave_one_out": None,
     }
 
@@ -115,7 +118,12 @@ def _reprojection(residuals: dict[str, CameraResiduals]) -> dict[str, Any]:
 
 
 def _against_truth(
-    session: ResultBag, track: BodyTrack, sites_m: np.ndarray, rows: np.ndarray, true_rows: np.ndarray
+    session: ResultBag,
+    track: BodyTrack,
+    sites_m: np.ndarray,
+    rows: np.ndarray,
+    true_rows: np.ndarray,
+    steps: StepComparison | None,
 ) -> dict[str, Any]:
     truth = session.truth
     assert truth is not None
@@ -132,14 +140,7 @@ def _against_truth(
         "segment_length_mm": segment_errors_mm(session.subject, session.true_subject),
         "site_rmse_mm": metrics.site_rmse_mm(sites_m[rows], true_sites_m),
         **_camera_truth(session),
-        "events": {
-            "detected": None,
-            "missed": None,
-            "false": None,
-            "timing_ms": {"heel_strike": None, "toe_off": None},
-        },
-        "step_length_mm": None,
-        "step_width_mm": None,
+        **step_figures(steps),
     }
 
 
@@ -167,7 +168,12 @@ def _poses(rig: dict[str, Camera], names: list[str]) -> tuple[np.ndarray, np.nda
 
 
 def _intervals(
-    session: ResultBag, track: BodyTrack, sites_m: np.ndarray, rows: np.ndarray, true_rows: np.ndarray
+    session: ResultBag,
+    track: BodyTrack,
+    sites_m: np.ndarray,
+    rows: np.ndarray,
+    true_rows: np.ndarray,
+    steps: StepComparison | None,
 ) -> dict[str, Any]:
     """Coverage of the joints' intervals; calibration error of joints and (each axis of) sites."""
     truth = session.truth if len(rows) else None
@@ -181,7 +187,6 @@ def _intervals(
         "ece": {
             "joints": metrics.expected_calibration_error(error, std),
             "sites": metrics.expected_calibration_error(site_error, site_std[..., None]),
-            "events": None,
-            "steps": None,
+            **step_calibration(steps),
         },
     }

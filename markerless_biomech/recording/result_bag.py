@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import yaml
 from ..body.subject import Subject
 from ..cameras.rig import Camera
 from ..errors import InputError
+from ..gait.values import StepEvent
 from ..keypoints import KeypointFrame, KeypointSet
 from ..results import BodyEstimate, Tracking
 from ..settings import EstimatorSettings
@@ -85,6 +86,12 @@ class ResultBag:
     truth: BodyTrack | None = None
     true_rig: dict[str, Camera] | None = None
     true_subject: Subject | None = None
+    steps: tuple[StepEvent, ...] = ()
+    """Every revision of the step events, in the order written."""
+    true_steps: tuple[StepEvent, ...] | None = None
+    """Of a simulation; None: the bag cannot tell."""
+    belt_m_s: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    """(2,) velocity of a simulated treadmill's belt in world."""
 
     def track(self, result: str | None = None) -> BodyTrack:
         """The 'refit', 'settled' or 'live' result, LOST frames included; without a name the best there is.
@@ -194,6 +201,9 @@ def result_bag(session: RecordedSession) -> ResultBag:
         truth=_without_unused(track_from_estimates(session.bodies("truth/body_state")), session.keypoint_set),
         true_rig=_rig_of(session, true_cameras[-1]) if true_cameras else None,
         true_subject=subject_from_text(true_text, f"{path}: definitions/truth/subject") if true_text else None,
+        steps=tuple(session.results.get("step_events", ())),
+        true_steps=tuple(session.results.get("truth/step_events", ())) if true_text else None,
+        belt_m_s=_belt_m_s(session),
     )
 
 
@@ -211,6 +221,13 @@ def _rig_of(session: RecordedSession, poses: FittedCameras) -> dict[str, Camera]
         for name, pose in zip(poses.names, poses.poses, strict=True)
         if name in session.rig.cameras
     }
+
+
+def _belt_m_s(session: RecordedSession) -> np.ndarray:
+    """(2,) a simulated treadmill's belt goes towards -x at the walker's speed."""
+    settings = yaml.safe_load(session.definitions.get("truth/simulation", "")) or {}
+    on_belt = settings.get("path") == "treadmill"
+    return np.array([-float(settings["speed_m_s"]) if on_belt else 0.0, 0.0])
 
 
 def _lag_s(session: RecordedSession) -> float:

@@ -33,6 +33,10 @@ class StepComparison:
     """(S,) of steps whose length is known on both sides."""
     width_error_m: np.ndarray
     """(S,)"""
+    length_std_m: np.ndarray
+    """(S,) that the found steps claim."""
+    width_std_m: np.ndarray
+    """(S,)"""
 
     @property
     def detected(self) -> int:
@@ -67,6 +71,8 @@ def compare_steps(
         time_std_s={kind: np.array([a.time_std_s for a, _ in rows]) for kind, rows in by_type.items()},
         length_error_m=np.array([a.step_length_m - b.step_length_m for a, b in steps]),
         width_error_m=np.array([a.step_width_m - b.step_width_m for a, b in steps]),
+        length_std_m=np.array([a.step_length_std_m for a, _ in steps]),
+        width_std_m=np.array([a.step_width_std_m for a, _ in steps]),
     )
 
 
