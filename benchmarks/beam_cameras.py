@@ -21,6 +21,9 @@ from markerless_biomech.cameras.calibration_files import load_calibration, sessi
 
 HUBER_PX = 5.0
 
+MIDDLE_M = np.array([-0.9, 0.0, 0.9])
+"""About where the man stands."""
+
 
 def robust_errors_px(session: dict, rig: Rig, least_confidence: float) -> np.ndarray:
     """Distances of all points at least that sure (0: of all that are reported) from their robust triangulation."""
@@ -51,6 +54,28 @@ def _errors_px(cameras: list, pixels: np.ndarray) -> np.ndarray:
         step = np.linalg.lstsq(jacobian * np.sqrt(weight)[:, None], -residual * np.sqrt(weight), rcond=None)[0]
         place = place + step
     return np.array([np.linalg.norm(_project(c, place)[0] - p) for c, p in zip(cameras, pixels, strict=True)])
+
+
+def rigid_ratio(session: dict, rig: Rig, least_confidence: float) -> float:
+    """What `skeleton / free points` would be of a body that knows every point exactly, with independent noise.
+
+    A free point follows the noise of its own images: of n images' 2 n coordinates it absorbs 3. The points are those
+    of the recording, seen in the same images, with noise of one pixel.
+    """
+    rng, cameras, points = np.random.default_rng(0), list(rig.cameras.values()), session["keypoints"]
+    sure = points[..., 2] >= least_confidence
+    free, exact = [], []
+    for frame in range(0, points.shape[1], 5):
+        for keypoint in range(points.shape[2]):
+            use = np.flatnonzero(sure[:, frame, keypoint])
+            if len(use) < 2:
+                continue
+            seen = [cameras[c] for c in use]
+            noise = rng.normal(size=(len(use), 2))
+            pixels = np.array([_project(camera, MIDDLE_M)[0] for camera in seen]) + noise
+            free.append(_errors_px(seen, pixels))
+            exact.append(np.linalg.norm(noise, axis=1))
+    return float(np.concatenate(exact).mean() / np.concatenate(free).mean())
 
 
 def _project(camera: object, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -95,6 +120,8 @@ def main(recording: Path, work: Path, prior_deg: float, prior_mm: float, refine_
     click.echo(
         f"skeleton:    {judged['mean']:.2f} px mean, {judged['median']:.2f} median: {ratio:.3f} times the free points"
     )
+    exact = rigid_ratio(session, refined, 0.5)
+    click.echo(f"a body without error, with independent noise of any size: {exact:.3f} times the free points")
     said_of_the_body(subject)
 
 
