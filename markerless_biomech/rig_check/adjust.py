@@ -36,8 +36,13 @@ class Adjusted:
     """(C, 8) by the sandwich over instants, in which points of one instant are not independent."""
     residual_px: np.ndarray
     """(C,) median distance, NaN without points."""
-    cost: float
-    """Sum of Cauchy's loss, (px / width)^2."""
+    costs: np.ndarray
+    """(C,) sum of Cauchy's loss, (px / width)^2, of each camera."""
+
+    @property
+    def cost(self) -> float:
+        """Of all cameras."""
+        return float(self.costs.sum())
 
 
 def no_parameters(count: int) -> np.ndarray:
@@ -67,7 +72,7 @@ def adjust(cameras: Cameras, seen: Sightings, mask: np.ndarray, width_px: float,
         change,
         system.std(mask, seen.instant),
         camera_medians(system.size, seen.weight),
-        system.cost,
+        system.costs,
     )
 
 
@@ -104,7 +109,7 @@ class _System:
         error = np.where((local[..., 2] > BEHIND)[..., None], error, 1e4)
         self.size = np.linalg.norm(error, axis=-1)
         self.weight = seen.weight / (1.0 + (self.size / width_px) ** 2) * (local[..., 2] > BEHIND)
-        self.cost = float(np.sum(seen.weight * np.log1p((self.size / width_px) ** 2)))
+        self.costs = np.sum(seen.weight * np.log1p((self.size / width_px) ** 2), axis=0)
         self.error = error
         self.by_point = point_jacobian(cameras, local, depth) * scale[:, None, None]
         self.by_camera = _camera_jacobian(local, depth, x, focal, scale, seen.velocity)

@@ -159,7 +159,8 @@ def _not_alone(finding: Finding, as_given: np.ndarray, names: tuple[str, ...]) -
     distance_px = float(np.nanmedian(as_given[names.index(finding.camera)]))
     text = (
         f"{finding.camera} disagrees with the others by {distance_px:.0f} px (epipolar, median), and they among each "
-        "other by more than the detector's noise; refine the calibration (calibrate --refine-cameras), or calibrate again."
+        "other by more than the detector's noise; refine the calibration (calibrate --refine-cameras), or calibrate "
+        "again."
     )
     return Finding(finding.camera, "residual", distance_px, "px", text)
 

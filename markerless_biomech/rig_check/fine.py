@@ -21,6 +21,10 @@ GAIN_OF_TWO = 0.3
 """The same for two cameras, whose poses have 5 figures to please one figure a point with: somebody who stands shows
 two cameras hardly more points than a detector has, each with its habit."""
 
+GAIN_OF_CAMERA = 0.25
+"""The same for one camera's own cost, beside two or more others: one that is off among sixteen changes little of the
+whole. Habits reach 10 %."""
+
 GAIN_PX = 2.0
 """And a camera's residual must fall by this (root of the difference of squares)."""
 
@@ -133,13 +137,21 @@ def judge(cameras: Cameras, seen: Sightings, names: tuple[str, ...], agreeing: n
     count = len(names)
     plain = adjust(cameras, seen, no_parameters(count), width_px)
     posed = adjust(cameras, seen, free(count, POSE, agreeing), width_px)
-    gain = 1.0 - posed.cost / max(plain.cost, 1e-12)
+    off = _is_off(plain, posed, int(agreeing.sum()))
     found: list[Finding] = []
-    off = gain > (GAIN_OF_TWO if agreeing.sum() == 2 else GAIN)
     if off:
         found = _pose_findings(cameras, seen, names, agreeing, plain, posed, width_px)
     best = posed if off else plain
     return Fine(tuple(found), plain.residual_px, posed.residual_px, off, best, width_px)
+
+
+def _is_off(plain: Adjusted, posed: Adjusted, cameras: int) -> bool:
+    """Whether free poses take away more than a detector's habits explain."""
+    gain = 1.0 - posed.cost / max(plain.cost, 1e-12)
+    if cameras == 2:
+        return gain > GAIN_OF_TWO
+    own = 1.0 - posed.costs / np.maximum(plain.costs, 1e-12)
+    return gain > GAIN or bool(own.max() > GAIN_OF_CAMERA)
 
 
 def _width(adjusted: Adjusted) -> float:
