@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import jax
 import numpy as np
 
-from .camera_hypotheses import AS_BEFORE, MOVED, SWAPPED
-from .camera_watch import REACH_M, CameraWatch, Finding
+from .camera_hypotheses import AS_BEFORE, MOVED, SWAPPED, Finding
+from .camera_watch import REACH_M, CameraWatch
 from .cameras.association import FEWEST_KEYPOINTS, Prediction, nearest_person
 from .cameras.calibrated_camera import Rig
 from .cameras.camera import Cameras

@@ -78,6 +78,39 @@ class Verdict:
     """(C, 8) most probable change if nothing has happened."""
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What is believed of one camera."""
+
+    hypothesis: int = AS_BEFORE
+    log_odds: float = 0.0
+    change: tuple[float, ...] = (0.0,) * 8
+    """In the columns of the changes."""
+    since_ns: int = 0
+
+    @property
+    def words(self) -> str:
+        """What happened, and the odds; empty while nothing has."""
+        if self.hypothesis == AS_BEFORE:
+            return ""
+        odds = f"odds {np.exp(self.log_odds):.0f} to 1" if self.log_odds < np.log(1e6) else "odds over a million to 1"
+        return f"{_what(self.hypothesis, np.array(self.change))}; {odds}"
+
+
+def _what(hypothesis: int, change: np.ndarray) -> str:
+    if hypothesis == MOVED:
+        return (
+            f"moved by {np.degrees(np.linalg.norm(change[3:6])):.2f} deg and {1e3 * np.linalg.norm(change[:3]):.0f} mm"
+        )
+    if hypothesis == LATE:
+        way = "later" if change[TIME] > 0 else "earlier"
+        return f"exposed {1e3 * abs(change[TIME]):.1f} ms {way} than its stamps say"
+    if hypothesis == ZOOMED:
+        return f"the focal length changed by {100 * change[FOCAL]:+.1f} %"
+    words = {FROZEN: "the same points again and again", SWAPPED: "left and right are exchanged"}
+    return words.get(hypothesis, "shows somebody else")
+
+
 def gather(
     looks: tuple[Look, ...], counted: np.ndarray, repeats: np.ndarray, usual: np.ndarray, noise_m: np.ndarray
 ) -> Evidence:

@@ -9,17 +9,16 @@ without it, since a wrong camera makes the others look wrong. C cameras.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 
 from .camera_habits import Habits, Wandering
-from .camera_hypotheses import AS_BEFORE, FROZEN, LATE, MOVED, SOMEBODY_ELSE, SWAPPED, ZOOMED, Verdict, gather, judge
+from .camera_hypotheses import AS_BEFORE, MOVED, SOMEBODY_ELSE, SWAPPED, Finding, Verdict, gather, judge
 from .camera_resection import ANYWHERE, CALIBRATED, Resection
-from .fitting.camera_look import FOCAL, TIME, Look
+from .fitting.camera_look import Look
 
-LOOK_EVERY_S = 0.045
-"""At least so long from look to look: every third frame set at 60 Hz."""
+LOOK_EVERY_S = 0.039
+"""At least so long from look to look: every third frame set at 60 Hz, every second at 50 and 30, each at 25."""
 
 WINDOW_S = 1.2
 """Time for which the hypotheses compete."""
@@ -29,8 +28,8 @@ LOOKS_A_VERDICT, VERDICTS_A_WANDERING = 3, 2
 
 FEWEST_LOOKS = 6
 
-FRESH_LOOKS = 18
-"""Looks on which a camera is judged, at least: left and right are exchanged for a third of a second now and then."""
+FRESH_S = 0.85
+"""A camera is judged on so much, at least: left and right are exchanged for a third of a second now and then."""
 
 LEARNING_S = 2.5
 """A camera is judged after it has been watched for so long, and again so long after a gap."""
@@ -56,38 +55,8 @@ REACH_M = 0.7
 WELL_ENOUGH = np.array([0.005] * 3 + [np.radians(0.1)] * 3)
 """(6,) m, rad: standard deviations below which a pose is proposed."""
 
-
-@dataclass(frozen=True)
-class Finding:
-    """What is believed of one camera."""
-
-    hypothesis: int = AS_BEFORE
-    log_odds: float = 0.0
-    change: tuple[float, ...] = (0.0,) * 8
-    """In the columns of the changes."""
-    since_ns: int = 0
-
-    @property
-    def words(self) -> str:
-        """What happened, and the odds; empty while nothing has."""
-        if self.hypothesis == AS_BEFORE:
-            return ""
-        odds = f"odds {np.exp(self.log_odds):.0f} to 1" if self.log_odds < np.log(1e6) else "odds over a million to 1"
-        return f"{_what(self.hypothesis, np.array(self.change))}; {odds}"
-
-
-def _what(hypothesis: int, change: np.ndarray) -> str:
-    if hypothesis == MOVED:
-        return (
-            f"moved by {np.degrees(np.linalg.norm(change[3:6])):.2f} deg and {1e3 * np.linalg.norm(change[:3]):.0f} mm"
-        )
-    if hypothesis == LATE:
-        way = "later" if change[TIME] > 0 else "earlier"
-        return f"exposed {1e3 * abs(change[TIME]):.1f} ms {way} than its stamps say"
-    if hypothesis == ZOOMED:
-        return f"the focal length changed by {100 * change[FOCAL]:+.1f} %"
-    words = {FROZEN: "the same points again and again", SWAPPED: "left and right are exchanged"}
-    return words.get(hypothesis, "shows somebody else")
+FARTHEST = np.array([0.3] * 3 + [np.radians(10.0)] * 3)
+"""(6,) m, rad: no bump goes so far; somebody else's way through the picture may look like it."""
 
 
 class CameraWatch:
@@ -128,15 +97,18 @@ class CameraWatch:
             return ()
         if (self._verdict.against_none[self.well] > SUSPICION).any():
             return ()
+        fresh = self._fresh(self._counted())
         std = np.sqrt(np.diagonal(self.resection.covariance(), axis1=1, axis2=2))
+        near = np.all(np.abs(self.resection.increment) < FARTHEST, axis=1)
         return tuple(
             camera
             for camera, finding in enumerate(self.findings)
             if finding.hypothesis == MOVED
+            and near[camera]
             and (std[camera] < WELL_ENOUGH).all()
             and self.resection.increment[camera].any()
             and self._verdict.winner[camera] == AS_BEFORE
-            and self._counted()[:, camera].sum() >= FRESH_LOOKS
+            and fresh[camera]
         )
 
     # ---------------------------------------------------------------- what happens to it
@@ -185,6 +157,11 @@ class CameraWatch:
         """(N, C) bool: which looks say something of which camera as it is now."""
         return np.array([checked & (stamp_ns >= self._fresh_ns) for stamp_ns, _, checked in self._looks])
 
+    def _fresh(self, counted: np.ndarray) -> np.ndarray:
+        """(C,) bool: enough has been seen of the camera as it is now. counted (N, C)."""
+        since_ns = np.maximum(self._fresh_ns, self._looks[0][0])
+        return (counted.sum(0) >= FEWEST_LOOKS) & ((self._stamp_ns or 0) - since_ns >= FRESH_S * 1e9)
+
     # ---------------------------------------------------------------- learning
 
     def _learn(self, hop_s: float) -> None:
@@ -212,7 +189,7 @@ class CameraWatch:
         verdict = self._verdict = judge(evidence)
         if self._count % (LOOKS_A_VERDICT * VERDICTS_A_WANDERING) == 0:
             self._wanderings.append((self._stamp_ns, habits.wandering(looks, verdict.usual)))
-        ready = (habits.known_s > LEARNING_S) & (counted.sum(0) >= FRESH_LOOKS) & (self._quiet_s == 0.0)
+        ready = (habits.known_s > LEARNING_S) & self._fresh(counted) & (self._quiet_s == 0.0)
         suspicious = ready & (verdict.against_none > SUSPICION)
         self._doubted_s = np.where(suspicious, self._doubted_s + hop_s, 0.0)
         sure = ready & (verdict.log_odds > SURE)

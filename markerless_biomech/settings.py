@@ -76,11 +76,14 @@ class EstimatorSettings:
     )
     tf: str = setting("full", "/tf of every link, of the pelvis alone, or none.", choices=("full", "root", "off"))
     camera_refinement: str = setting(
-        "off", "Re-estimate camera poses while tracking.", choices=("off", "propose", "accept")
+        "off",
+        "Camera poses while tracking: watched only, proposed for ~/accept_cameras, or taken into use.",
+        choices=("off", "propose", "accept"),
     )
     check_rig: bool = setting(
         True, "Compare the calibration with the first seconds of keypoints, and warn where they disagree."
     )
+    camera_report_hz: float = setting(2.0, "How often fitted_cameras is published.", "Hz", 0.1, 60.0)
     calibration_s: float = setting(5.0, "Length of a live calibration.", "s", 0.5, 600.0)
     calibration_folder: str = setting(
         "", "Where live calibrations write; empty: beside subject_file, or subjects/ in the working directory."

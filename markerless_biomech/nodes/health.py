@@ -12,6 +12,7 @@ import numpy as np
 from rclpy.node import Node
 
 from ..cameras.frame_sets import DROP_CAUSES
+from ..cameras.rig import Rig
 from ..recording.camera_health import fitted_cameras
 from ..recording.result_messages import FittedCameras
 from ..results import FitReport, Tracking
@@ -92,17 +93,16 @@ class Health:
         ours = {"queue_full": self._worker.queue_overflows, "no_rig": self._worker.without_rig}
         return counts | ours | {"refused": self._refused}
 
-    def publish(
-        self, active: bool, missing: list[str], subject: SubjectStatus, rig: SubjectStatus
-    ) -> FittedCameras | None:
-        """Publish diagnostics and say what is missing; returns how the cameras fare, once a rig is known."""
+    def publish(self, active: bool, missing: list[str], subject: SubjectStatus, rig: SubjectStatus) -> None:
+        """Publish diagnostics and say what is missing."""
         statuses = [self._overall(active, missing), self._in_words("subject", subject)]
         statuses += [self._in_words("rig check", rig)]
         worker = self._worker
         cameras: dict[str, str] = {}
         if worker is not None and active:
             cameras = worker.capture.assembler.status(time.monotonic_ns())
-            statuses += [self._camera(name, status) for name, status in cameras.items()]
+            found = self._found()
+            statuses += [self._camera(name, status, found.get(name, "")) for name, status in cameras.items()]
             waiting = missing + [f"{name}/keypoints" for name, status in cameras.items() if status == "DEAD"]
             nothing_yet = self._frame_sets == 0 and worker.state is State.READY
             if waiting and (missing or nothing_yet):
@@ -110,7 +110,6 @@ class Health:
         message = TYPES.DiagnosticArray(status=statuses)
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._diagnostics.publish(message)
-        return self._fitted_cameras(cameras) if cameras else None
 
     def _overall(self, active: bool, missing: list[str]) -> Any:
         """The node's own line."""
@@ -150,30 +149,41 @@ class Health:
         level = TYPES.DiagnosticStatus.OK if said.well else TYPES.DiagnosticStatus.WARN
         return self._status(level, name, said.text, said.values)
 
-    def _camera(self, name: str, camera_status: str) -> Any:
+    def _found(self) -> dict[str, str]:
+        """What happened to each camera, in words with the odds."""
+        if self._worker is None:
+            return {}
+        estimator = self._worker.capture.estimator
+        standing = estimator.care.standing
+        return {} if standing is None else dict(zip(estimator.camera_names, standing.words, strict=True))
+
+    def _camera(self, name: str, camera_status: str, found: str) -> Any:
         status = TYPES.DiagnosticStatus
         level = {"OK": status.OK, "LATE": status.WARN, "STALE": status.WARN}.get(camera_status, status.ERROR)
-        return self._status(level, f"camera {name}", camera_status, {})
+        if not found:
+            return self._status(level, f"camera {name}", camera_status, {})
+        what, _, odds = found.partition("; ")
+        return self._status(max(level, status.WARN), f"camera {name}", f"{camera_status}, but {what}", {"found": odds})
 
     def _status(self, level: bytes, name: str, text: str, values: dict[str, str]) -> Any:
         pairs = [TYPES.KeyValue(key=key, value=value) for key, value in values.items()]
         full_name = f"{self._node.get_fully_qualified_name()}: {name}"
         return TYPES.DiagnosticStatus(level=level, name=full_name, message=text, values=pairs)
 
-    def _fitted_cameras(self, statuses: dict[str, str]) -> FittedCameras | None:
-        """The cameras as the estimator uses them: those of the nominal calibration."""
-        assert self._worker is not None
+    def fitted_cameras(self) -> FittedCameras | None:
+        """How the cameras stand and fare, once a rig is known."""
+        if self._worker is None or self._worker.capture.estimator.rig is None:
+            return None
         estimator = self._worker.capture.estimator
         report, now_ns = self._report, self._node.get_clock().now().nanoseconds
-        if estimator.rig is None:
-            return None
         return fitted_cameras(
-            estimator.rig,
+            estimator.rig or Rig({}),
             report.stamp_ns if report is not None else now_ns,
             estimator.camera_names,
             report,
-            statuses,
+            self._worker.capture.assembler.status(time.monotonic_ns()),
             estimator.calibration_version,
+            estimator.care.standing,
         )
 
     def _say(self, kind: str, sentence: str) -> None:

@@ -25,6 +25,7 @@ from ..recording.messages import keypoint_frame_from_message
 from ..settings import EstimatorSettings
 from . import quality
 from .approximate import ApproximateFrameSets
+from .camera_reports import CameraReports
 from .configured import load_configured_rig, load_configured_subject
 from .health import Health
 from .parameters import accept_changes, declare_settings, read_settings
@@ -61,6 +62,7 @@ class MotionEstimatorNode(LifecycleNode):
         self._sizes: dict[str, tuple[int, int]] = {}
         self._health = Health(self)
         self._rig_watch = RigWatch(self.get_logger())
+        self._cameras = CameraReports(self, self._health)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._autostart_pending = self.settings.autostart
         self.create_timer(HOUSEKEEPING_S, self._keep_house, clock=steady)
@@ -110,6 +112,8 @@ class MotionEstimatorNode(LifecycleNode):
                 self, self.settings.cameras, self.settings.world_frame, self._health.refuse, self._last_listener
             )
         self._reacquire = self.create_service(Trigger, "~/reacquire", self._handle_reacquire)
+        assert self.worker is not None and self._publisher is not None
+        self._cameras.activate(self.settings, self.worker, self._publisher)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -135,6 +139,7 @@ class MotionEstimatorNode(LifecycleNode):
         self._active = False
         self._subject.deactivate()
         self._rig_watch.stop()
+        self._cameras.deactivate()
         for subscription in self._keypoint_subscriptions:
             self.destroy_subscription(subscription)
         self._keypoint_subscriptions = []
@@ -221,9 +226,7 @@ class MotionEstimatorNode(LifecycleNode):
 
     def _report_health(self) -> None:
         missing = self._rig_listener.missing() if self._rig_listener is not None else []
-        cameras = self._health.publish(self._active, missing, self._subject.status(), self._rig_watch.status())
-        if cameras is not None and self._publisher is not None:
-            self._publisher.publish_cameras(cameras)
+        self._health.publish(self._active, missing, self._subject.status(), self._rig_watch.status())
 
     def _publish(self, outcome: Outcome) -> None:
         """Called by the worker thread."""

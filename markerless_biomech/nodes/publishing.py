@@ -13,7 +13,7 @@ from ..body.urdf import LinkTree, link_tree, urdf_text
 from ..cameras.rig import Rig
 from ..keypoints import KeypointSet
 from ..recording.definitions import DEFINITION_NAMES, definition_texts, model_id
-from ..recording.link_messages import links_to_message
+from ..recording.link_messages import fitted_to_message, links_to_message
 from ..recording.message_types import stamp_to_message, string_to_message
 from ..recording.messages import transforms_to_message
 from ..recording.result_messages import (
@@ -111,8 +111,11 @@ class ResultPublisher:
         return published_s
 
     def publish_cameras(self, cameras: FittedCameras) -> None:
-        """Publish how the cameras stand and fare."""
+        """Publish how the cameras stand and fare, and where they were found on /tf."""
         self._cameras.publish(cameras_to_message(TYPES, cameras, self._settings.world_frame))
+        transforms = fitted_to_message(TYPES, cameras, self._settings)
+        if transforms is not None:
+            self._transforms.publish(transforms)
 
     def _publish_transforms(self, live: BodyEstimate) -> None:
         message = self._links.at(live)

@@ -190,6 +190,7 @@ class FitWorker:
         if newest:
             self._last_live_ns = end_ns
         self._publish(Outcome(frame_set, estimate, assembled_ns, start_ns, end_ns, newest))
+        self.capture.estimator.look_after_cameras()
 
     def _notice_silence(self) -> None:
         """No frame set for longer than the state may be predicted: say LOST once."""

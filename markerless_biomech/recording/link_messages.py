@@ -1,4 +1,4 @@
-"""/tf of a body: the pelvis in world and every link in its parent, with the frames' prefix."""
+"""/tf of a body (the pelvis in world, every link in its parent) and of fitted cameras, with the frames' prefix."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ..results import BodyEstimate
 from ..settings import EstimatorSettings
 from .message_types import Types
 from .messages import transforms_to_message
+from .result_messages import FittedCameras
 
 
 def links_to_message(types: Types, tree: LinkTree, estimate: BodyEstimate, settings: EstimatorSettings) -> Any | None:
@@ -21,4 +22,18 @@ def links_to_message(types: Types, tree: LinkTree, estimate: BodyEstimate, setti
     children = [settings.frame_prefix + child for child in tree.children[:count]]
     return transforms_to_message(
         types, estimate.stamp_ns, parents, children, positions_m[:count], orientations_xyzw[:count]
+    )
+
+
+def fitted_to_message(types: Types, cameras: FittedCameras, settings: EstimatorSettings) -> Any | None:
+    """TFMessage of `<optical frame>_fitted` in world; None where the setting `tf` is off."""
+    if settings.tf == "off":
+        return None
+    return transforms_to_message(
+        types,
+        cameras.stamp_ns,
+        [settings.world_frame] * len(cameras.names),
+        [f"{settings.frame_prefix}{frame}_fitted" for frame in cameras.frame_ids],
+        cameras.poses[:, :3],
+        cameras.poses[:, 3:],
     )

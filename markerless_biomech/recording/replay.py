@@ -21,7 +21,7 @@ from ..settings import EstimatorSettings
 from .bags import BagWriter, check_writable, open_bag
 from .camera_health import fitted_cameras
 from .definitions import definition_texts, model_id
-from .link_messages import links_to_message
+from .link_messages import fitted_to_message, links_to_message
 from .recorded_session import RecordedSession, read_session, relative_name
 from .result_messages import (
     FitRecord,
@@ -127,8 +127,6 @@ def _copy_input(writer: BagWriter, bag: Path) -> None:
 class ResultWriter:
     """Writes what the live node publishes."""
 
-    CAMERAS_EVERY_NS = 1_000_000_000
-
     def __init__(
         self, writer: BagWriter, session: RecordedSession, subject: Subject, settings: EstimatorSettings
     ) -> None:
@@ -137,6 +135,7 @@ class ResultWriter:
         self._settings = settings
         self._model_id = model_id(session.keypoint_set)
         self._tree: LinkTree = link_tree(subject)
+        self._cameras_every_ns = round(1e9 / settings.camera_report_hz)
         self._cameras_ns = 0
         self._last: MotionEstimate | None = None
         self.frame_sets = self.tracked = self.lost = 0
@@ -149,7 +148,7 @@ class ResultWriter:
         for estimate in estimates:
             self._write_one(estimate, time_ns, capture)
             self._last = estimate
-        if estimates and time_ns - self._cameras_ns >= self.CAMERAS_EVERY_NS:
+        if estimates and time_ns - self._cameras_ns >= self._cameras_every_ns:
             self.write_cameras(capture, time_ns)
 
     def _write_one(self, estimate: MotionEstimate, time_ns: int, capture: Capture) -> None:
@@ -191,7 +190,11 @@ class ResultWriter:
             report,
             capture.assembler.status(time_ns),
             estimator.calibration_version,
+            estimator.care.standing,
         )
+        transforms = fitted_to_message(self._writer.types, cameras, self._settings)
+        if transforms is not None:
+            self._writer.write("/tf", transforms, time_ns)
         self._writer.write(
             "/fitted_cameras", cameras_to_message(self._writer.types, cameras, self._settings.world_frame), time_ns
         )
