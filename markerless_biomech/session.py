@@ -15,6 +15,7 @@ import numpy as np
 from .body.model import standing_height_m
 from .body.personal import PERSONAL
 from .body.shape import shape_covariance, shape_model, shape_names, shape_vector, with_shape
+from .body.soft_tissue import slides_at_zero
 from .body.subject import Subject, subject_from_height
 from .cameras.calibrated_camera import Rig
 from .cameras.frame_sets import FrameSet
@@ -22,6 +23,7 @@ from .errors import InputError
 from .fitting.judgement import Fitted, judge, measure
 from .fitting.offline import Bundle, Objective, ShapePrior
 from .fitting.shape_prior import shape_prior, surprise
+from .fitting.soft_tissue_prior import with_soft_tissue
 from .following import Follower, Stretch, body_of, interpolated, stretches
 from .keypoints import KeypointSet
 from .results import BodyEstimate, Tracking, lost
@@ -84,9 +86,9 @@ class Determined:
     """How well the data determined one parameter of the subject."""
 
     name: str
-    """'overall', 'thigh_r', ..., 'hip_centre_up_r_m', ..., or 'offset <keypoint> x'."""
+    """'overall', 'thigh_r', ..., 'hip_centre_up_r_m', ..., 'soft tissue <keypoint> x', or 'offset <keypoint> x'."""
     unit: str
-    """'1', 'm' or 'rad'."""
+    """'1', 'm', 'rad' or 'm/rad'."""
     value: float
     prior_mean: float
     prior_std: float
@@ -125,9 +127,12 @@ def fit_session(
     session = _Session(trials, keypoint_set, settings or SessionSettings(), progress)
     guess_m = height_m or guess_stature_m(session.follower, trials)
     subject = subject_from_height(guess_m, keypoint_set, name)
-    wanted = session.settings.personal_joints
-    subject = replace(subject, personal=np.zeros(PERSONAL)) if wanted else subject
-    prior = shape_prior(keypoint_set, height_m, session.settings.height_std_m, wanted)
+    prior = shape_prior(keypoint_set, height_m, session.settings.height_std_m, session.settings.personal_joints)
+    if session.settings.personal_joints:
+        subject = replace(subject, personal=np.zeros(PERSONAL))
+    if session.settings.soft_tissue:
+        subject = replace(subject, soft_tissue_m_per_rad=slides_at_zero(keypoint_set))
+        prior = with_soft_tissue(prior, keypoint_set)
     found = session.follow(subject)
     fitted = session.descend(session.bundle(found, COARSE_FRAMES, shape_vector(subject, keypoint_set)), prior, 0)
     found = session.find_again(found, fitted.bundle)
