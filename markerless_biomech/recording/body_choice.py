@@ -56,8 +56,8 @@ class Choice:
     """Squares of the residuals without it less those with it, in variances."""
     gain_needed: float
 
-    def sentence(self, option: str) -> str:
-        """In words."""
+    def in_words(self, option: str) -> str:
+        """One sentence on what became of `option`."""
         return (
             f"{OPTIONS[option]}: {'kept' if self.kept else 'not kept'}; cameras left out are foretold to "
             f"{self.without_px:.3f} px without and {self.with_px:.3f} px with it, a gain of {self.gain:.0f} variances "
@@ -87,6 +87,8 @@ def fit_best_body(
     Raises InputError.
     """
     settings = settings or SessionSettings()
+    if settings.soft_tissue:
+        slides_at_zero(keypoint_set)  # refuses before the long work, not after it
     wanted = [option for option in OPTIONS if getattr(settings, option)]
     cameras, judged = left_out_cameras(trials), _shortened(trials)
     share = 1.0 / (1 + len(wanted))
