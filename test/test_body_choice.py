@@ -12,7 +12,7 @@ from virtual import circle_rig, images_of, sites_of, swinging
 from markerless_biomech.body.names import JOINT_NAMES
 from markerless_biomech.body.personal import PERSONAL, PERSONAL_NAMES
 from markerless_biomech.body.population import personal_std, slide_std_m_per_rad
-from markerless_biomech.body.shape import SCALES, shape_model, shape_vector, with_shape
+from markerless_biomech.body.shape import SCALES, shape_model, shape_names, shape_vector, with_shape
 from markerless_biomech.body.soft_tissue import slides_at_zero, sliding_keypoints
 from markerless_biomech.body.subject import Subject, subject_from_height
 from markerless_biomech.cameras.frame_set import FrameSet
@@ -24,8 +24,10 @@ from markerless_biomech.fitting.residuals import Observations
 from markerless_biomech.fitting.shape_prior import shape_prior
 from markerless_biomech.fitting.soft_tissue_prior import with_soft_tissue
 from markerless_biomech.keypoints import KeypointFrame, load_keypoint_set
+from markerless_biomech.recording import body_choice
 from markerless_biomech.recording.body_choice import GAIN, chosen, left_out_cameras
-from markerless_biomech.session import Trial
+from markerless_biomech.session import Determined, SessionFit, Trial
+from markerless_biomech.settings import SessionSettings
 
 KEYPOINTS = load_keypoint_set("bml_movi_87")
 FRAMES, CAMERAS = 128, 6
@@ -190,3 +192,34 @@ def test_three_cameras_are_left_out_that_every_trial_has():
     assert left_out_cameras([trial("cam0", "cam1", "cam2")]) == ["cam0", "cam1", "cam2"]
     with pytest.raises(InputError, match="--soft-tissue: 2 cameras sent keypoints in every trial; expected"):
         left_out_cameras([trial("cam0", "cam1", "cam2"), trial("cam1", "cam2")])
+
+
+@pytest.mark.parametrize("joints_kept", [True, False])
+def test_skin_is_tried_on_the_joints_that_are_kept(monkeypatch, joints_kept):
+    asked = []
+
+    def fit(trials, keypoint_set, height_m, name, settings, progress) -> SessionFit:
+        asked.append((settings.personal_joints, settings.soft_tissue))
+        personal = np.zeros(PERSONAL) if settings.personal_joints else None
+        slides = slides_at_zero(KEYPOINTS) if settings.soft_tissue else {}
+        person = dataclasses.replace(
+            subject_from_height(1.75, KEYPOINTS), personal=personal, soft_tissue_m_per_rad=slides
+        )
+        numbers = shape_names(KEYPOINTS, len(shape_vector(person, KEYPOINTS)))
+        determined = tuple(Determined(name, unit, 0.0, 0.0, 1.0, 1.0) for _, name, unit in numbers)
+        return SessionFit(person, (), (), determined, {}, 1.0, 3.0)
+
+    def foretold(trials, keypoint_set, candidates) -> np.ndarray:
+        joints_alone = len(asked) == 2
+        worse = 1.0 if joints_alone and not joints_kept else 2.0
+        return np.array([np.full(1000, worse), np.full(1000, 1.0)])
+
+    monkeypatch.setattr(body_choice, "fit_session", fit)
+    monkeypatch.setattr(body_choice, "followed_without", lambda *_: {})
+    monkeypatch.setattr(body_choice, "foretold_px", foretold)
+    wanted = SessionSettings(personal_joints=True, soft_tissue=True)
+    best, choices = body_choice.fit_best_body([trial("cam0", "cam1", "cam2")], KEYPOINTS, settings=wanted)
+    assert asked == [(False, False), (True, False), (joints_kept, True)]
+    assert (choices["personal_joints"].kept, choices["soft_tissue"].kept) == (joints_kept, True)
+    assert (best.subject.personal is not None) is joints_kept and len(best.subject.soft_tissue_m_per_rad) == 14
+    assert [choice.gain_needed for choice in choices.values()] == [15 * GAIN, 42 * GAIN]

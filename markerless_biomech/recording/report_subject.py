@@ -134,7 +134,7 @@ def _soft_tissue(subject: Subject, keypoint_set: KeypointSet) -> list[tuple[str,
         return []
     caption = (
         "How far the skin under keypoints on thighs and shanks slides for each radian (57 degrees) that the hip or the "
-        "knee above is flexed, drawn as above. Forward, left and up are the segment's own, upright. calibrate keeps "
+        "knee above it is flexed, drawn as above. Forward, left and up are the segment's own, upright. calibrate keeps "
         "these numbers only where cameras that were left out are foretold better with them."
     )
     bodies = {keypoint_set.names[index]: keypoint_set.bodies[index] for index in sliding_keypoints(keypoint_set)}

@@ -22,6 +22,8 @@ from .views import Bone
 BAND = "#dfe6ec"
 _INTERVAL = 1.96
 """Standard deviations to either side of a 95 % interval."""
+_WIDTH_IN, _LETTER_IN = 12.0, 0.075
+"""Width of the figure of intervals, and of a letter beside a row."""
 OFFSETS_TIMES = 4.0
 """Offsets are drawn so many times their length: 10 mm are nothing beside a body."""
 _NAMED = 5
@@ -57,15 +59,23 @@ class Panel:
 
 
 def interval_figure(panels: Sequence[Panel]) -> Figure:
-    """Two panels side by side: dots with 95 % intervals, bands of what was known."""
+    """Panels side by side: dots with 95 % intervals, bands of what was known."""
     height = 0.34 * max(len(panel.known) for panel in panels) + 1.15
-    figure = Figure(figsize=(12, height))
-    margins = {"left": 0.115, "right": 0.915, "top": 1 - 0.45 / height, "bottom": 0.6 / height, "wspace": 0.58}
-    axes: Any = figure.subplots(1, len(panels), gridspec_kw=margins)
-    for axis, panel in zip(axes, panels, strict=True):
+    figure = Figure(figsize=(_WIDTH_IN, height))
+    for panel, (left, width) in zip(panels, _places(panels), strict=True):
+        axis = figure.add_axes((left, 0.6 / height, width, 1 - 1.05 / height))
         _draw_intervals(axis, panel)
         axis.set(title=panel.title, xlabel=f"from {panel.since}, {panel.unit}")
     return figure
+
+
+def _places(panels: Sequence[Panel]) -> list[tuple[float, float]]:
+    """Left edge and width of each panel's axis, as shares of the figure: names and numbers have room beside it."""
+    names = [_LETTER_IN * max(len(in_words(one.name)) for one in panel.known) + 0.3 for panel in panels]
+    numbers = [_LETTER_IN * max(len(panel.written(one)) for one in panel.known) + 0.2 for panel in panels]
+    width = (_WIDTH_IN - sum(names) - sum(numbers)) / len(panels)
+    lefts = np.cumsum(np.add(names, [0.0, *(width + number for number in numbers[:-1])]))
+    return [(float(left) / _WIDTH_IN, width / _WIDTH_IN) for left in lefts]
 
 
 def _half(one: Determined) -> float:
