@@ -52,3 +52,4 @@ format: install
 config: install
 	@$(RUN)/python -m markerless_biomech.nodes.parameters
 	@$(RUN)/python docs/write_tables.py
+	@$(RUN)/python -m markerless_biomech.body.meshes meshes

@@ -25,7 +25,7 @@ INPUTS = (
     "*requirements*.txt",
     "constraints*.txt",
 )
-INPUT_TREES = ("msg", "tf2_msgs_for_wheels", "launch", "config")
+INPUT_TREES = ("msg", "tf2_msgs_for_wheels", "launch", "config", "meshes")
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def fingerprint(oldest: bool) -> str:
         path
         for tree in INPUT_TREES
         for path in (ROOT / tree).rglob("*")
-        if path.suffix in (".msg", ".txt", ".py", ".yaml")
+        if path.suffix in (".msg", ".txt", ".py", ".yaml", ".dae")
     ]
     digest = hashlib.sha1(f"{sys.version_info[:2]} {oldest}".encode())
     for path in sorted(set(files)):

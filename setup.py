@@ -87,6 +87,7 @@ setup(
     ext_modules=[],
     distclass=PlatformDistribution,
     cmdclass={"build_ext": BuildMessages},
+    extras_require={"c3d": ["ezc3d>=1.5"]},
     install_requires=requirements("requirements.txt") + requirements("requirements-ros-wheels.txt"),
     entry_points={"console_scripts": [f"markerless-biomech = {NAME}.cli:main"]},
 )

@@ -56,6 +56,17 @@ def command(*words: object) -> dict:
     return json.loads(subprocess.run(run, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
+def said_of_the_body(subject: Path) -> None:
+    """Scales in standard deviations of anthropometry, and the largest offset."""
+    fitted, prior = load_subject(subject), population_prior().conditional(HEIGHT_M, stature_error_std_m())
+    standard = (fitted.scales - prior.mean) / np.sqrt(np.diagonal(prior.covariance))
+    for name, value, z in zip(SCALE_NAMES, fitted.scales, standard, strict=True):
+        click.echo(f"  {name}: {value:+.3f}, {z:+.1f} SD of anthropometry")
+    sizes = {name: 1000 * float(np.linalg.norm(offset)) for name, offset in fitted.offsets_m.items()}
+    largest = max(sizes, key=sizes.__getitem__)
+    click.echo(f"largest site offset: {sizes[largest]:.0f} mm ({largest})")
+
+
 @click.command()
 @click.argument("recording", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--work", type=click.Path(path_type=Path), default=Path("out/beam"), show_default=True)
@@ -75,13 +86,7 @@ def main(recording: Path, work: Path) -> None:
         f"{mean_px / free.mean():.3f} times plain DLT; frames lost: {judged['frames_lost']}"
     )
     click.echo(f"noise correlation: {calibrated['noise_correlation']:.0f}")
-    fitted, prior = load_subject(subject), population_prior().conditional(HEIGHT_M, stature_error_std_m())
-    standard = (fitted.scales - prior.mean) / np.sqrt(np.diagonal(prior.covariance))
-    for name, value, z in zip(SCALE_NAMES, fitted.scales, standard, strict=True):
-        click.echo(f"  {name}: {value:+.3f}, {z:+.1f} SD of anthropometry")
-    sizes = {name: 1000 * float(np.linalg.norm(offset)) for name, offset in fitted.offsets_m.items()}
-    largest = max(sizes, key=sizes.__getitem__)
-    click.echo(f"largest site offset: {sizes[largest]:.0f} mm ({largest})")
+    said_of_the_body(subject)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from markerless_biomech.body.subject import Subject
 from markerless_biomech.cameras.camera import project
 from markerless_biomech.cameras.frame_sets import FrameSet, FrameSetAssembler
 from markerless_biomech.devices import enable_compile_cache
+from markerless_biomech.fitting.bundle import Bundle, Piece
 from markerless_biomech.fitting.implicit import (
     STEPS_A_CALL,
     ImplicitFit,
@@ -37,7 +38,7 @@ from markerless_biomech.fitting.implicit import (
 )
 from markerless_biomech.fitting.implicit_start import neutral_start
 from markerless_biomech.fitting.judgement import measure
-from markerless_biomech.fitting.offline import Bundle, Objective, Piece
+from markerless_biomech.fitting.offline import Objective
 from markerless_biomech.fitting.start_postures import trunk_weights
 from markerless_biomech.following import Follower, body_of, stretches
 from markerless_biomech.settings import EstimatorSettings, SimulationSettings

@@ -19,9 +19,10 @@ from markerless_biomech.body.model import body_parameters
 from markerless_biomech.body.shape import shape_parameters
 from markerless_biomech.body.subject import Subject, subject_from_height
 from markerless_biomech.devices import enable_compile_cache
+from markerless_biomech.fitting.bundle import Bundle, OuterPrior
 from markerless_biomech.fitting.implicit import ImplicitSettings, data_term, fit_implicit
 from markerless_biomech.fitting.judgement import measure
-from markerless_biomech.fitting.offline import Bundle, Objective, ShapePrior
+from markerless_biomech.fitting.offline import Objective
 from markerless_biomech.fitting.shape_prior import shape_prior
 
 HEADER = "| fit | objective | data term | lengths, median mm | worst mm | joints deg | s | CPU s |\n" + "|---" * 8 + "|"
@@ -52,7 +53,7 @@ def together(trials: list[Trial], height_m: float) -> list[str]:
 
 
 def _together_row(
-    name: str, trials: list[Trial], bundle: Bundle, truth: Subject, prior: ShapePrior, correlation: float, clock: Clock
+    name: str, trials: list[Trial], bundle: Bundle, truth: Subject, prior: OuterPrior, correlation: float, clock: Clock
 ) -> str:
     """Data term, the subject's prior, lengths of the segments, angles."""
     cost = sum(data_term(trials[0].model, bundle.shape, piece, velocity(piece)) for piece in bundle.pieces)

@@ -24,8 +24,9 @@ from markerless_biomech.body.shape import shape_parameters
 from markerless_biomech.cameras.camera import project
 from markerless_biomech.devices import enable_compile_cache
 from markerless_biomech.fitting import residuals
+from markerless_biomech.fitting.bundle import Bundle, Piece
 from markerless_biomech.fitting.implicit import ImplicitSettings
-from markerless_biomech.fitting.offline import Bundle, Objective, Piece
+from markerless_biomech.fitting.offline import Objective
 
 SHAKEN = ("hip_flexion_r", "knee_angle_l", "ankle_angle_r", "lumbar_rotation", "arm_flex_l", "elbow_flex_r")
 SHAKEN_RAD = np.radians(1.0)
@@ -39,7 +40,7 @@ def smoother_response(trial: Trial, piece: Piece, frequencies_hz: np.ndarray) ->
     With information H of a frame's images and A of accelerations (both averaged, with the weights of Huber's losses at
     the solution): G(w) = (H + A s(w))^-1 H, s = (2 (1 - cos w h) / h^2)^2 the square of the second difference's gain.
     """
-    linear = Objective(trial.model, None, len(piece)).linearised(piece, trial.shape)
+    linear = Objective(trial.model, None, len(piece)).linearised(piece, Bundle((piece,), trial.shape))
     images = np.concatenate([np.asarray(chunk.image) for chunk in linear])[: len(piece)].mean(0)
     inner = np.ones(len(piece), np.float32)
     inner[-2:] = 0.0

@@ -15,6 +15,7 @@ from .body.model import BodyParameters
 from .cameras.association import CONFIDENT, FEWEST_KEYPOINTS, Group, Prediction, Rays, closest_m, groups, inside
 from .cameras.camera import Cameras
 from .cameras.frame_sets import FrameSet
+from .errors import InputError
 from .fitting import priors
 from .fitting.first_pose import STARTS
 from .fitting.programs import Programs
@@ -59,9 +60,18 @@ class ColdStart:
     """Looks for a person and a first pose in one frame set after the other."""
 
     def __init__(self, lookout: Lookout, keypoint_set: KeypointSet, volume_m: tuple[float, ...]):
+        """Raises InputError for too few cameras, and for a volume that is none."""
         # read-only after construction
         self._lookout = lookout
         self._camera_names = tuple(lookout.index)
+        if len(self._camera_names) < FEWEST_VIEWS:
+            raise InputError(f"setting cameras names {len(self._camera_names)}; expected at least {FEWEST_VIEWS}")
+        pairs = zip(volume_m[::2], volume_m[1::2], strict=False)
+        if len(volume_m) not in (0, 6) or any(low >= high for low, high in pairs):
+            raise InputError(
+                f"setting capture_volume_m is {list(volume_m)}; expected xmin, xmax, ymin, ymax, zmin, zmax "
+                "with min below max"
+            )
         self._volume_m = volume_m
         self._parts = limbs(keypoint_set)
         self._lower, self._upper = trunk_weights(keypoint_set)

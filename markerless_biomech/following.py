@@ -22,7 +22,7 @@ from .cameras.frame_sets import FrameSet
 from .cameras.rig import camera_arrays
 from .estimator import FEWEST_VIEWS, MotionEstimator
 from .fitting import priors
-from .fitting.offline import Piece, by_chunks
+from .fitting.bundle import Piece, by_chunks
 from .fitting.residuals import Observations, pixels_per_metre
 from .keypoints import KeypointSet
 from .results import Tracking

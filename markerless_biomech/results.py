@@ -79,6 +79,26 @@ class FitReport:
 
 
 @dataclass(frozen=True, eq=False)
+class CameraStanding:
+    """How the cameras stand, judged by the person they see; in the order of the configured cameras."""
+
+    moved: np.ndarray
+    """(C,) bool: no longer where the calibration in use says."""
+    words: tuple[str, ...]
+    """What happened to each camera, and the odds; empty: nothing that is known."""
+    poses: np.ndarray
+    """(C, 7) position (m) and quaternion x y z w of the optical frame in world; NaN: not calibrated."""
+    covariance: np.ndarray
+    """(C, 6, 6) position, rotation about the world's axes: m^2, m rad, rad^2; 0: held fixed."""
+    correction_deg: np.ndarray
+    """(C,) from the calibration in use."""
+    correction_m: np.ndarray
+    """(C,)"""
+    proposed: tuple[str, ...] = ()
+    """Cameras whose new pose is known well enough to be taken into use."""
+
+
+@dataclass(frozen=True, eq=False)
 class MotionEstimate:
     """Everything that one frame set brought."""
 

@@ -8,27 +8,31 @@ with a subject that is known. Values in, values out: no files, no ROS, no clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from .body.model import standing_height_m
 from .body.personal import PERSONAL
-from .body.shape import shape_covariance, shape_model, shape_names, shape_vector, with_shape
+from .body.shape import shape_covariance, shape_model, shape_vector, with_shape
 from .body.soft_tissue import slides_at_zero
 from .body.subject import Subject, subject_from_height
-from .cameras.calibrated_camera import Rig
-from .cameras.frame_sets import FrameSet
+from .cameras.calibrated_camera import same_rig
+from .cameras.camera import Cameras
+from .cameras.refinement import RigFit, fitted_rig, numbers_std
 from .errors import InputError
+from .fitting.bundle import Bundle, OuterPrior
 from .fitting.judgement import Fitted, judge, measure
-from .fitting.offline import Bundle, Objective, ShapePrior
-from .fitting.shape_prior import shape_prior, surprise
+from .fitting.offline import Objective
+from .fitting.shape_prior import open_zeros_std_rad, shape_prior, surprise
 from .fitting.soft_tissue_prior import with_soft_tissue
 from .following import Follower, Stretch, body_of, interpolated, stretches
 from .keypoints import KeypointSet
-from .results import BodyEstimate, Tracking, lost
+from .session_fit import Determined, SessionFit, Trial, TrialFit, determined_by, trial_fit
 from .settings import EstimatorSettings, SessionSettings
 from .stature import guess_stature_m
+
+__all__ = ["Determined", "SessionFit", "Trial", "TrialFit", "fit_session", "fit_trajectories"]
 
 Progress = Callable[[float, str], None]
 """Told the share that is done, 0 to 1, and in words what is going on."""
@@ -58,60 +62,6 @@ CONFIDENT = 0.5
 """Points of at least this confidence count in the reprojection error."""
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """One recording of the subject."""
-
-    name: str
-    rig: Rig
-    frame_sets: tuple[FrameSet, ...]
-    """In order of time."""
-
-
-@dataclass(frozen=True, eq=False)
-class TrialFit:
-    """Results of one trial. F frame sets that were fitted, C cameras, K keypoints."""
-
-    name: str
-    bodies: tuple[BodyEstimate, ...]
-    """One for each frame set; those without the subject are LOST."""
-    residual_px: np.ndarray
-    """(F, C, K) distance of point and site; NaN: not used."""
-    weight: np.ndarray
-    """(F, C, K) of the points, 0: not seen."""
-
-
-@dataclass(frozen=True)
-class Determined:
-    """How well the data determined one parameter of the subject."""
-
-    name: str
-    """'overall', 'thigh_r', ..., 'hip_centre_up_r_m', ..., 'soft tissue <keypoint> x', or 'offset <keypoint> x'."""
-    unit: str
-    """'1', 'm', 'rad' or 'm/rad'."""
-    value: float
-    prior_mean: float
-    prior_std: float
-    posterior_std: float
-
-
-@dataclass(frozen=True, eq=False)
-class SessionFit:
-    """The subject, the trajectories, and how much to trust them."""
-
-    subject: Subject
-    trials: tuple[TrialFit, ...]
-    cameras: tuple[str, ...]
-    determined: tuple[Determined, ...]
-    """Empty where the subject was known."""
-    objective: dict[str, float]
-    """Terms by name: half sums of squares in standard deviations."""
-    noise_correlation: float
-    """So many observations say what one would that had independent noise."""
-    reprojection_px: float
-    """Mean over points of confidence 0.5 or more."""
-
-
 def fit_session(
     trials: Sequence[Trial],
     keypoint_set: KeypointSet,
@@ -134,9 +84,11 @@ def fit_session(
         subject = replace(subject, soft_tissue_m_per_rad=slides_at_zero(keypoint_set))
         prior = with_soft_tissue(prior, keypoint_set)
     found = session.follow(subject)
-    fitted = session.descend(session.bundle(found, COARSE_FRAMES, shape_vector(subject, keypoint_set)), prior, 0)
+    shape = shape_vector(subject, keypoint_set)
+    fitted = session.descend(session.bundle(found, COARSE_FRAMES, shape, session.no_step()), prior, 0)
     found = session.find_again(found, fitted.bundle)
-    fitted = session.descend(session.bundle(found, session.settings.frames_most, fitted.bundle.shape), prior, 1)
+    most = session.settings.frames_most
+    fitted = session.descend(session.bundle(found, most, fitted.bundle.shape, fitted.bundle.rig), prior, 1)
     return session.judged(found, fitted, subject, prior, height_m)
 
 
@@ -150,8 +102,11 @@ def fit_trajectories(
     """The best trajectories of a subject that is known. Raises InputError in words when nobody can be followed."""
     session = _Session(trials, keypoint_set, settings or SessionSettings(), progress)
     found = session.follow(subject)
-    every = sum(len(trial.frame_sets) for trial in trials)
-    fitted = session.descend(session.bundle(found, every, shape_vector(subject, keypoint_set)), None, 1)
+    every, shape, rig = sum(len(trial.frame_sets) for trial in trials), shape_vector(subject, keypoint_set), None
+    if session.rig_prior is not None:
+        rough = session.descend(session.bundle(found, COARSE_FRAMES, shape, session.no_step()), None, 0)
+        found, rig = session.find_again(found, rough.bundle), rough.bundle.rig
+    fitted = session.descend(session.bundle(found, every, shape, rig), None, 1)
     return session.judged(found, fitted, subject, None, None)
 
 
@@ -174,9 +129,28 @@ class _Session:
         self.follower = Follower(self.cameras, keypoint_set, live)
         self.arrays = [self.follower.arrays(trial.rig, trial.frame_sets) for trial in trials]
         self.model = shape_model(keypoint_set)
+        self.rig_prior = self._rig_prior() if settings.refine_cameras else None
         self._stride = 1
         self._doubt = 1.0
         """So much less than their noise allows the images are believed, since the body they ask for is nobody's."""
+
+    def _rig_prior(self) -> OuterPrior:
+        """Every camera is about where its calibration says. One rig for all trials."""
+        if self.settings.trajectory == "implicit":
+            raise InputError("settings refine_cameras and trajectory implicit exclude each other; use the smoother")
+        rigs = [trial.rig for trial in self.trials]
+        for trial in self.trials[1:]:
+            if not same_rig(rigs[0], trial.rig):
+                raise InputError(
+                    f"{self.trials[0].name} and {trial.name} were recorded with different calibrations; "
+                    "refine the cameras of one recording at a time"
+                )
+        std = np.tile(numbers_std(self.settings), len(self.cameras))
+        return OuterPrior(np.zeros(len(std)), np.diag(1.0 / std**2))
+
+    def no_step(self) -> np.ndarray | None:
+        """(C, P) of cameras that are where their calibration says; None where they are not looked for."""
+        return None if self.rig_prior is None else self.rig_prior.mean.reshape(len(self.cameras), -1)
 
     def follow(self, subject: Subject) -> list[Stretch]:
         """The subject's first trajectory and points in all trials."""
@@ -189,7 +163,7 @@ class _Session:
 
             poses.append(self.follower.follow(trial.rig, trial.frame_sets, subject, told))
         for index, (qpos, trusted) in enumerate(poses):
-            found += self._observed(index, qpos, trusted, subject, self.follower.noise_m)
+            found += self._observed(index, self.arrays[index], qpos, trusted, subject, self.follower.noise_m)
         if not found:
             reason = f" ({self.follower.last_reason})" if self.follower.last_reason else ""
             names = ", ".join(trial.name for trial in self.trials)
@@ -197,42 +171,49 @@ class _Session:
         return found
 
     def _observed(
-        self, index: int, qpos: np.ndarray, trusted: np.ndarray, subject: Subject, noise_m: np.ndarray
+        self,
+        index: int,
+        cameras: Cameras,
+        qpos: np.ndarray,
+        trusted: np.ndarray,
+        subject: Subject,
+        noise_m: np.ndarray,
     ) -> list[Stretch]:
-        trial, cameras = self.trials[index], self.arrays[index]
+        """The subject's points where `cameras` see them; the pieces keep the trial's own cameras."""
+        trial = self.trials[index]
         body = body_of(subject, self.keypoint_set)
         sightings = self.follower.observe(cameras, trial.frame_sets, qpos, body, noise_m)
-        return stretches(index, trial.frame_sets, qpos, trusted, sightings, cameras, noise_m)
+        return stretches(index, trial.frame_sets, qpos, trusted, sightings, self.arrays[index], noise_m)
 
     def find_again(self, found: list[Stretch], bundle: Bundle) -> list[Stretch]:
-        """The subject's points by a body and trajectories that fit better."""
+        """The subject's points by a body, cameras and trajectories that fit better."""
         subject = with_shape(subject_from_height(1.75, self.keypoint_set), self.keypoint_set, bundle.shape)
         again = []
         for index, trial in enumerate(self.trials):
-            known, noise_m = {}, self.follower.noise_m
+            known, noise_m, cameras = {}, self.follower.noise_m, self.arrays[index]
             for stretch, piece in zip(found, bundle.pieces, strict=True):
                 if stretch.trial == index:
-                    rows, noise_m = stretch.rows[:: self._stride], piece.noise_m
+                    rows, noise_m, cameras = stretch.rows[:: self._stride], piece.noise_m, bundle.cameras(piece)
                     known |= {trial.frame_sets[row].stamp_ns: pose for row, pose in zip(rows, piece.qpos, strict=True)}
             stamps_ns = np.array([frame_set.stamp_ns for frame_set in trial.frame_sets], dtype=np.int64)
-            again += self._observed(index, *interpolated(known, stamps_ns), subject, noise_m)
+            again += self._observed(index, cameras, *interpolated(known, stamps_ns), subject, noise_m)
         return again
 
-    def bundle(self, found: list[Stretch], most: int, shape: np.ndarray) -> Bundle:
+    def bundle(self, found: list[Stretch], most: int, shape: np.ndarray, rig: np.ndarray | None) -> Bundle:
         """At most so many frames of all stretches together, evenly spaced."""
         period_s = min(float(np.median(np.diff(stretch.piece.times_s))) for stretch in found)
         total = sum(len(stretch.piece) for stretch in found)
         self._stride = max(1, min(-(-total // most), round(COARSEST_HOP_S / period_s)))
-        return Bundle(tuple(stretch.piece.every(self._stride) for stretch in found), shape)
+        return Bundle(tuple(stretch.piece.every(self._stride) for stretch in found), shape, rig)
 
-    def descend(self, bundle: Bundle, prior: ShapePrior | None, stage: int) -> Fitted:
+    def descend(self, bundle: Bundle, prior: OuterPrior | None, stage: int) -> Fitted:
         """Gauss-Newton in rounds; noise, its correlation and the poses' uncertainty are measured in between."""
         if stage == 1 and self.settings.trajectory == "implicit":
-            return self._trained(bundle, prior)
+            return self._trained(bundle.taken(), prior)
         start, rounds = STAGES[stage]
         width = (STAGES[1][0] if stage == 0 else 0.95) - start
-        objective, correlation = Objective(self.model, prior, len(bundle)), 1.0
-        if stage == 1 and prior is not None:
+        objective, correlation = Objective(self.model, prior, len(bundle), self.rig_prior), 1.0
+        if stage == 1 and objective.prior is not None:
             bundle, correlation = measure(self.model, bundle)
         for index in range(rounds):
 
@@ -247,7 +228,7 @@ class _Session:
                 self._doubt *= 2.0 if surprise(prior, bundle.shape, self.keypoint_set) > limit else 1.0
         return Fitted(bundle, correlation * self._doubt, descent.terms)
 
-    def _trained(self, bundle: Bundle, prior: ShapePrior | None) -> Fitted:
+    def _trained(self, bundle: Bundle, prior: OuterPrior | None) -> Fitted:
         """Networks of time instead of frames, from the poses found so far (fitting/implicit.py)."""
         from .fitting.implicit import fit_implicit
 
@@ -262,65 +243,39 @@ class _Session:
         return Fitted(fit.bundle, correlation, {"reprojection": fit.data_term})
 
     def judged(
-        self, found: list[Stretch], fitted: Fitted, subject: Subject, prior: ShapePrior | None, height_m: float | None
+        self, found: list[Stretch], fitted: Fitted, subject: Subject, prior: OuterPrior | None, height_m: float | None
     ) -> SessionFit:
         """Posterior, residuals and results."""
         self.progress(0.95, "how sure it is")
         known = shape_covariance(subject, self.keypoint_set) if prior is None else None
-        covariance, states = judge(self.model, fitted, prior, known)
-        results = tuple(self._trial_fit(index, found, fitted, states) for index in range(len(self.trials)))
-        confident = np.concatenate(
-            [
-                trial.residual_px[(trial.weight >= CONFIDENT**2 * np.maximum(self.keypoint_set.weights, 1e-9))]
-                for trial in results
-            ]
+        zeros = None
+        if prior is not None or subject.covariance is not None:
+            piece = fitted.bundle.pieces[0]
+            zeros = open_zeros_std_rad(self.keypoint_set, self.model, fitted.bundle.shape, piece.qpos[len(piece) // 2])
+        covariance, rig_covariance, states = judge(self.model, fitted, prior, known, self.rig_prior, zeros)
+        size = len(self.cameras), len(self.keypoint_set)
+        results = tuple(
+            trial_fit(index, trial, found, fitted.bundle, states, self._stride, size)
+            for index, trial in enumerate(self.trials)
         )
+        sure = CONFIDENT**2 * np.maximum(self.keypoint_set.weights, 1e-9)
+        confident = np.concatenate([trial.residual_px[trial.weight >= sure] for trial in results])
         reprojection_px = float(np.nanmean(confident)) if np.isfinite(confident).any() else float("nan")
+        determined = ()
         if prior is not None:
             subject = with_shape(subject, self.keypoint_set, fitted.bundle.shape, covariance)
             tall_m = height_m or standing_height_m(subject)
             mass_kg = subject.mass_kg * (tall_m / subject.height_m) ** 2
             subject = replace(subject, height_m=tall_m, mass_kg=mass_kg, residual_px=reprojection_px)
-        determined = self._determined(fitted.bundle.shape, covariance, prior) if prior is not None else ()
+            determined = determined_by(self.keypoint_set, fitted.bundle.shape, covariance, prior)
+        rig = self._rig_fit(fitted.bundle, rig_covariance) if len(rig_covariance) else None
         self.progress(1.0, "done")
-        return SessionFit(subject, results, self.cameras, determined, fitted.terms, fitted.correlation, reprojection_px)
-
-    def _determined(self, shape: np.ndarray, covariance: np.ndarray, prior: ShapePrior) -> tuple[Determined, ...]:
-        prior_std = np.sqrt(np.diagonal(np.linalg.inv(prior.information)))
-        std = np.sqrt(np.diagonal(covariance))
-        return tuple(
-            Determined(name, unit, *map(float, (shape[row], prior.mean[row], prior_std[row], std[row])))
-            for row, name, unit in shape_names(self.keypoint_set, len(shape))
+        return SessionFit(
+            subject, results, self.cameras, determined, fitted.terms, fitted.correlation, reprojection_px, rig
         )
 
-    def _trial_fit(self, index: int, found: list[Stretch], fitted: Fitted, states: list) -> TrialFit:
-        """One BodyEstimate for each frame set of the trial that was looked at."""
-        trial = self.trials[index]
-        cameras, keypoints = len(self.cameras), len(self.keypoint_set)
-        bodies: dict[int, BodyEstimate] = {}
-        residual_px = np.full((len(trial.frame_sets), cameras, keypoints), np.nan, np.float32)
-        weight = np.zeros_like(residual_px)
-        for stretch, piece, state in zip(found, fitted.bundle.pieces, states, strict=True):
-            if stretch.trial != index:
-                continue
-            rows = stretch.rows[:: self._stride]
-            distance = np.linalg.norm(state.residual_px, axis=-1)
-            residual_px[rows] = np.where(state.used, distance, np.nan)
-            weight[rows] = piece.observed.weight
-            tracked = stretch.seen[:: self._stride]
-            for t, row in enumerate(rows):
-                bodies[int(row)] = BodyEstimate(
-                    stamp_ns=trial.frame_sets[row].stamp_ns,
-                    settled=True,
-                    tracking=Tracking.TRACKED if tracked[t] else Tracking.COASTING,
-                    qpos=piece.qpos[t],
-                    qvel=state.qvel[t],
-                    covariance=state.covariance[t],
-                    sites_m=state.sites_m[t],
-                    sites_std_m=state.sites_std_m[t],
-                    site_seen=np.any(piece.observed.weight[t] > 0, axis=0),
-                )
-        rows = range(0, len(trial.frame_sets)) if self._stride == 1 else sorted(bodies)
-        whole = [bodies.get(row) or lost(trial.frame_sets[row].stamp_ns, keypoints) for row in rows]
-        kept = np.array(list(rows), dtype=int)
-        return TrialFit(trial.name, tuple(whole), residual_px[kept], weight[kept])
+    def _rig_fit(self, bundle: Bundle, covariance: np.ndarray) -> RigFit:
+        assert bundle.rig is not None
+        piece = bundle.pieces[0]
+        rig, cameras = self.trials[0].rig, bundle.cameras(piece)
+        return fitted_rig(rig, self.cameras, cameras, piece.cameras, bundle.rig, covariance)

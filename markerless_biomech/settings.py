@@ -78,6 +78,9 @@ class EstimatorSettings:
     camera_refinement: str = setting(
         "off", "Re-estimate camera poses while tracking.", choices=("off", "propose", "accept")
     )
+    check_rig: bool = setting(
+        True, "Compare the calibration with the first seconds of keypoints, and warn where they disagree."
+    )
     calibration_s: float = setting(5.0, "Length of a live calibration.", "s", 0.5, 600.0)
     calibration_folder: str = setting(
         "", "Where live calibrations write; empty: beside subject_file, or subjects/ in the working directory."
@@ -111,6 +114,15 @@ class SessionSettings:
     )
     soft_tissue: bool = setting(
         False, "Look for skin that slides on thighs and shanks too; kept where left-out cameras are foretold better."
+    )
+    refine_cameras: bool = setting(False, "Fit the cameras' poses too, about those of the calibration.")
+    refine_lenses: bool = setting(False, "With refine_cameras: focal length, principal point and k1 too.")
+    refine_times: bool = setting(False, "With refine_cameras: by how much each camera exposes later than it says, too.")
+    camera_prior_deg: float = setting(
+        1.0, "How far each camera's rotation may be off, per axis (SD), where cameras are refined.", "deg", 1e-4, 30.0
+    )
+    camera_prior_mm: float = setting(
+        20.0, "How far each camera's position may be off, per axis (SD), where cameras are refined.", "mm", 1e-3, 1e3
     )
     association_gate: float = setting(
         6.0,
@@ -173,6 +185,12 @@ class SimulationSettings:
     camera_error_mm: float = setting(0.0, "Position error of each camera of the nominal rig.", "mm", 0.0, 1000.0)
     latency_s: float = setting(0.0, "Mean delay from mid-exposure to publishing.", "s", 0.0, 5.0)
     jitter_s: float = setting(0.0, "SD of that delay and, at a tenth of it, of the stamps.", "s", 0.0, 1.0)
+    faults: tuple[str, ...] = setting(
+        (),
+        "What goes wrong, such as camera-bump:cam3@5=1deg,20mm or camera-stop:cam2@3-6; set while the node runs, times "
+        "count from then on.",
+        live=True,
+    )
 
 
 @dataclass(frozen=True)

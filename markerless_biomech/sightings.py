@@ -8,6 +8,7 @@ import numpy as np
 
 from .cameras.association import CONFIDENT, FEWEST_KEYPOINTS, Prediction, Rays, right_way_round
 from .cameras.frame_sets import FrameSet
+from .errors import InputError
 from .keypoints import KeypointSet
 
 PEOPLE = 8
@@ -48,6 +49,14 @@ class Lookout:
     """Gathers people from frame sets in the order of the configured cameras."""
 
     def __init__(self, camera_names: tuple[str, ...], keypoint_set: KeypointSet, time_offsets_s: tuple[float, ...]):
+        """Raises InputError for a camera that is named twice, and for offsets that are not one for each camera."""
+        if len(set(camera_names)) < len(camera_names):
+            raise InputError(f"setting cameras names a camera twice: {', '.join(camera_names)}")
+        if len(time_offsets_s) not in (0, len(camera_names)):
+            raise InputError(
+                f"setting camera_time_offsets_s has {len(time_offsets_s)} values; expected one for each of "
+                f"{len(camera_names)} cameras"
+            )
         # read-only after construction
         self._keypoint_set = keypoint_set
         self._offsets_s = dict(zip(camera_names, time_offsets_s or (0.0,) * len(camera_names), strict=True))

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from markerless_biomech.nodes import quality
-from markerless_biomech.nodes.rig_simulator import publish_rig
+from markerless_biomech.nodes.rig_publishers import RigPublishers
 from markerless_biomech.nodes.ros_types import TYPES
 from markerless_biomech.recording.messages import keypoint_frame_to_message
 from markerless_biomech.settings import SimulationSettings
@@ -44,15 +44,7 @@ class Lab:
         """Cameras that are switched off."""
         self.tamper = None
         """Changes each message before it is sent."""
-        self._keypoints = {
-            name: self.node.create_publisher(TYPES.Keypoints2D, f"{name}/keypoints", quality.KEYPOINTS_OFFERED)
-            for name in CAMERAS
-        }
-        self._infos = {
-            name: self.node.create_publisher(TYPES.CameraInfo, f"{name}/camera_info", quality.LATCHED)
-            for name in CAMERAS
-        }
-        self._static = self.node.create_publisher(TYPES.TFMessage, "/tf_static", quality.STATIC_TRANSFORMS)
+        self._rig = RigPublishers(self.node, CAMERAS)
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._spin, daemon=True)]
         self._threads[0].start()
@@ -63,7 +55,7 @@ class Lab:
 
     def publish_cameras(self):
         """CameraInfo and /tf_static."""
-        publish_rig(self.session.rig_nominal, time.time_ns(), self._infos, self._static)
+        self._rig.publish_rig(self.session.rig_nominal, time.time_ns())
 
     def start_walking(self):
         """Send keypoints in real time from now on."""
@@ -98,7 +90,7 @@ class Lab:
                 if self.tamper is not None:
                     message = self.tamper(frame.camera, message)
                 if frame.camera not in self.silent and message is not None:
-                    self._keypoints[frame.camera].publish(message)
+                    self._rig.keypoints[frame.camera].publish(message)
             index += 1
 
     def _spin(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from markerless_biomech.recording.result_messages import (
     report_to_message,
 )
 from markerless_biomech.recording.session_bag import write_cameras, write_definitions, write_frame
+from markerless_biomech.recording.step_messages import StepRecord, step_to_message
 from markerless_biomech.results import BodyEstimate, FitReport, Tracking, lost
 from markerless_biomech.rotations import xyzw_from_matrix
 from markerless_biomech.session import Determined, SessionFit, TrialFit
@@ -149,8 +151,8 @@ def _record(stamp_ns: int) -> FitRecord:
     return FitRecord(FitReport(stamp_ns=int(stamp_ns), result="OK"), times)
 
 
-def write_made_bag(session: ResultBag, path: Path) -> Path:
-    """The session as a bag, as replay would have written it."""
+def write_made_bag(session: ResultBag, path: Path, steps: Sequence[StepRecord] = ()) -> Path:
+    """The session as a bag, as replay would have written it, with the steps' events."""
     rig = Rig(session.rig)
     frames = sorted((frame for frames in session.keypoints.values() for frame in frames), key=lambda f: f.arrival_ns)
     with BagWriter(path) as writer:
@@ -166,6 +168,8 @@ def write_made_bag(session: ResultBag, path: Path) -> Path:
         }.items():
             for estimate in estimates_of(track):
                 writer.write(topic, body_to_message(writer.types, estimate), estimate.stamp_ns)
+        for step in steps:
+            writer.write("/step_events", step_to_message(writer.types, step), step.stamp_ns)
         writer.write("/truth/fitted_cameras", cameras_to_message(writer.types, _cameras(session)), frames[0].arrival_ns)
         for record in session.records:
             writer.write("/fit_report", report_to_message(writer.types, record), record.report.stamp_ns)

@@ -22,17 +22,10 @@ from markerless_biomech.body.shape import (
 )
 from markerless_biomech.body.subject import Subject, subject_from_height
 from markerless_biomech.cameras.rig import camera_arrays
-from markerless_biomech.fitting.bilevel import CHUNK, add_spread
+from markerless_biomech.fitting.bilevel import CHUNK, Noise, add_spread
+from markerless_biomech.fitting.bundle import Bundle, OuterPrior, Piece, chunk_frames
 from markerless_biomech.fitting.judgement import PieceStates, measure, noise_correlation
-from markerless_biomech.fitting.offline import (
-    Bundle,
-    Objective,
-    Piece,
-    ShapePrior,
-    chunk_frames,
-    eliminate_piece,
-    steps_back,
-)
+from markerless_biomech.fitting.offline import Objective, eliminate_piece, steps_back
 from markerless_biomech.fitting.residuals import Observations
 from markerless_biomech.keypoints import KeypointSet, load_keypoint_set
 
@@ -63,10 +56,10 @@ def piece_of(subject: Subject, frames: int, noise_px: float = 2.0, cameras: int 
     )
 
 
-def weak_prior(count: int) -> ShapePrior:
+def weak_prior(count: int) -> OuterPrior:
     """10 % and 15 mm about the base model."""
     std = np.r_[np.full(SCALES, 0.1), np.full(count - SCALES, 0.015)]
-    return ShapePrior(np.zeros(count), np.diag(1.0 / std**2))
+    return OuterPrior(np.zeros(count), np.diag(1.0 / std**2))
 
 
 def test_a_shape_vector_makes_the_same_body_as_the_subject():
@@ -110,7 +103,7 @@ def test_chunks_solve_what_one_dense_matrix_solves():
     piece = piece_of(subject, frames)
     shape = shape_vector(subject_from_height(1.75, COCO), COCO)
     objective = Objective(shape_model(COCO), weak_prior(len(shape)), frames)
-    linear = objective.linearised(piece, shape)
+    linear = objective.linearised(piece, Bundle((piece,), shape))
     factors, outer = eliminate_piece(linear, 0.0)
     information = outer[1:, 1:] + objective.prior.information
     shape_step = -np.linalg.solve(information, outer[1:, 0])
@@ -153,11 +146,12 @@ def test_the_spread_of_poses_pulls_the_shape_as_differences_say():
     piece = replace(piece_of(subject, CHUNK), noise_m=np.full(3, 0.2, np.float32))  # so that no point is an outlier
     model, shape = shape_model(COCO), shape_vector(subject, COCO).astype(np.float32)
     objective = Objective(model, weak_prior(len(shape)), CHUNK)
-    frames, linear = chunk_frames(piece, 0.0)[0], objective.linearised(piece, shape)[0]
+    frames = chunk_frames(piece, piece.observed, 0.0)[0]
+    linear = objective.linearised(piece, Bundle((piece,), shape))[0]
     covariance = np.tile(1e-3 * np.eye(40, dtype=np.float32), (CHUNK, 1, 1))
 
     def spread(at: np.ndarray) -> tuple[float, np.ndarray]:
-        found = add_spread(linear, model, at, piece.cameras, piece.noise_m, frames, covariance, 4)
+        found = add_spread(linear, model, at, piece.cameras, Noise(piece.noise_m, piece.cameras), frames, covariance, 4)
         return float(found.cost["spread"]), np.asarray(found.outer[0, 1:] - linear.outer[0, 1:])
 
     value, slope = spread(shape)

@@ -18,8 +18,9 @@ from markerless_biomech.body.subject import Subject, subject_from_height
 from markerless_biomech.cameras.frame_set import FrameSet
 from markerless_biomech.cameras.rig import camera_arrays
 from markerless_biomech.errors import InputError
+from markerless_biomech.fitting.bundle import Bundle, Piece
 from markerless_biomech.fitting.judgement import Fitted, judge, measure
-from markerless_biomech.fitting.offline import Bundle, Objective, Piece
+from markerless_biomech.fitting.offline import Objective
 from markerless_biomech.fitting.residuals import Observations
 from markerless_biomech.fitting.shape_prior import shape_prior
 from markerless_biomech.fitting.soft_tissue_prior import with_soft_tissue
@@ -85,7 +86,7 @@ def fitted(piece: Piece, personal: bool = False, slides: bool = False) -> Found:
     for _ in range(3):
         descent = objective.descend(bundle, correlation, 4)
         bundle, correlation = measure(model, descent.bundle)
-    covariance, _ = judge(model, Fitted(bundle, correlation, descent.terms), prior, None)
+    covariance, _, _ = judge(model, Fitted(bundle, correlation, descent.terms), prior, None)
     return Found(bundle.shape, np.sqrt(np.diagonal(covariance)), bundle.pieces[0].qpos)
 
 

@@ -11,12 +11,18 @@ from hypothesis import strategies as st
 from markerless_biomech.cameras.calibrated_camera import Camera, Rig
 from markerless_biomech.cameras.camera import (
     MIN_DEPTH_M,
-    moved,
-    pose_jacobian,
     project,
     project_with_jacobian,
-    rotation_from_vector,
     undistort,
+)
+from markerless_biomech.cameras.increments import (
+    CAMERA_NUMBERS,
+    NUMBERS,
+    camera_jacobian,
+    moved,
+    pose_jacobian,
+    refined,
+    rotation_from_vector,
 )
 from markerless_biomech.cameras.rig import camera_arrays
 from markerless_biomech.rotations import xyzw_from_matrix
@@ -117,6 +123,23 @@ def test_jacobians_agree_with_opencvs_finite_differences(rig, cameras):
         np.testing.assert_allclose(
             np.asarray(jacobian[index])[seen], np.moveaxis(columns, 0, -1)[seen], atol=0.05, err_msg=name
         )
+
+
+def test_camera_jacobian_is_the_slope_of_refined_cameras(cameras):
+    points = some_points(20)
+    speed_px_s = jnp.ones((len(cameras.usable), 20, 2))
+    jacobian = camera_jacobian(cameras, points, speed_px_s, NUMBERS)
+    for number in range(NUMBERS - 1):
+        # px-sized steps: of the centre 1 px, of the others what moves the image by about as much
+        step = 1.0 if "px" in CAMERA_NUMBERS[number] else 1e-3
+        numbers = np.zeros((len(cameras.usable), NUMBERS), np.float32)
+        numbers[:, number] = step
+        ahead, behind = (project(refined(cameras, sign * jnp.asarray(numbers)), points) for sign in (1, -1))
+        valid = ahead[1] & behind[1]
+        slope = (ahead[0] - behind[0]) / (2 * step)
+        # float32 pixels of a 1000 px image over steps of 2e-3: 0.1 px per unit, of slopes of up to 1e4
+        np.testing.assert_allclose(jacobian[..., number][valid], slope[valid], atol=0.5, rtol=2e-3)
+    assert (np.asarray(jacobian[..., -1])[np.asarray(project(cameras, points)[1])] == 1.0).all()
 
 
 def test_pose_jacobian_is_the_slope_of_moved_cameras(cameras):

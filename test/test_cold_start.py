@@ -187,10 +187,10 @@ def test_a_start_that_does_not_hold_is_taken_back_and_another_one_found(coco):
     """A window that begins with the person's back to front: legs and arms are crossed, points do not agree."""
     estimator, sets = coco.fresh(), frame_sets(coco.images(swinging(60)))
     estimator.update(sets[0])
-    turned = np.array(estimator._window.qpos[-1])
+    turned = np.array(estimator.live.window.qpos[-1])
     turned[3:7] = [-turned[6], -turned[5], turned[4], turned[3]]  # half a turn about the vertical
-    estimator._window = estimator._programs.start(turned, np.full(4, 0.015, np.float32))
+    estimator.live.window = estimator.live.programs.start(turned, np.full(4, 0.015, np.float32))
     results = [estimator.update(one).report.result for one in sets[1:]]
     lost = [result for result in results if result.startswith("LOST: the start did not hold")]
     assert len(lost) == 1 and results[-1] == "OK"
-    assert segment_errors_deg(np.asarray(estimator._window.qpos)[-1:], swinging(60)[-1:]).max() < 8.0
+    assert segment_errors_deg(np.asarray(estimator.live.window.qpos)[-1:], swinging(60)[-1:]).max() < 8.0

@@ -38,6 +38,7 @@ def compiled() -> MotionEstimator:
 def estimator(compiled):
     compiled.set_rig(RIG)
     compiled.set_subject(SUBJECT)
+    compiled.care.reset()
     compiled.finish()
     compiled.lost_is_said = True
     return compiled
@@ -176,18 +177,18 @@ def test_people_outside_the_capture_volume_do_not_start_a_track(compiled):
     settings = replace(compiled.settings, capture_volume_m=(3.0, 4.0, 3.0, 4.0, 0.0, 2.0))
     estimator = MotionEstimator(settings.cameras, KEYPOINTS, SUBJECT, settings)
     estimator.set_rig(RIG)
-    estimator._programs = compiled._programs
+    estimator.live.share_programs(compiled.live)
     estimate = estimator.update(frame_sets(IMAGES)[0])
     assert estimate.live is None and "no person" in estimate.report.result
 
 
 def test_the_subject_is_exchanged_without_compiling(estimator):
-    programs = estimator._programs
+    programs = estimator.live.programs
     taller = subject_from_height(1.9, KEYPOINTS)
     images = images_of(RIG, sites_of(taller, KEYPOINTS, QPOS), noise_px=1.0)
     estimator.set_subject(taller)
     estimates = [estimator.update(f) for f in frame_sets(images)]
-    assert estimator._programs is programs
+    assert estimator.live.programs is programs
     assert np.sqrt(np.mean(errors_deg(estimates, list(range(20, 90))) ** 2)) < 1.5
 
 
@@ -214,7 +215,8 @@ def test_a_fit_that_diverges_says_so_and_the_next_frame_starts_cold(estimator):
     sets = frame_sets(IMAGES)
     for one in sets[:10]:
         estimator.update(one)
-    estimator._window = replace(estimator._window, gradient=estimator._window.gradient * np.nan)
+    window = estimator.live.window
+    estimator.live.window = replace(window, gradient=window.gradient * np.nan)
     estimate = estimator.update(sets[10])
     assert estimate.report.result == "LOST: the fit diverged" and estimate.settled == ()
     assert estimate.live.tracking is Tracking.LOST and np.isfinite(estimate.live.qpos).all()

@@ -14,10 +14,11 @@ from markerless_biomech.body.subject import subject_from_height
 from markerless_biomech.cameras.rig import camera_arrays
 from markerless_biomech.errors import InputError
 from markerless_biomech.fitting import implicit_network, residuals
+from markerless_biomech.fitting.bundle import Bundle, Piece
 from markerless_biomech.fitting.implicit import ImplicitSettings, data_term, fit_implicit, paper_settings
 from markerless_biomech.fitting.implicit_start import neutral_start
 from markerless_biomech.fitting.implicit_training import data_cost, point_cost
-from markerless_biomech.fitting.offline import Bundle, Objective, Piece
+from markerless_biomech.fitting.offline import Objective
 from markerless_biomech.fitting.residuals import Observations
 from markerless_biomech.fitting.shape_prior import shape_prior
 from markerless_biomech.fitting.start_postures import trunk_weights

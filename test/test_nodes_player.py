@@ -1,10 +1,14 @@
 """keypoint_player, recorder, rig_simulator: what goes in comes out."""
 
+import os
+import signal
 import struct
 
 import numpy as np
 import pytest
 from lab import KEYPOINT_SET, PATIENCE_S, Lab, walking_session
+from rclpy.parameter import Parameter
+from rclpy.parameter_client import AsyncParameterClient
 
 from markerless_biomech.nodes import quality
 from markerless_biomech.nodes.keypoint_player import is_played, shifted_stamp
@@ -102,6 +106,34 @@ def test_the_simulator_shows_each_frame_of_each_camera_and_the_truth(lab, tmp_pa
     assert lab.heard["truth/step_events"] and "simulated" in lab.heard["truth/definitions/subject"][0].data
 
 
+def set_faults(lab, faults):
+    """The answer of the running simulator."""
+    client = AsyncParameterClient(lab.node, "rig_simulator")
+    lab.wait_for(client.services_are_ready, "the simulator's services")
+    answer = client.set_parameters([Parameter("faults", Parameter.Type.STRING_ARRAY, faults)])
+    lab.wait_for(answer.done, "the answer")
+    return answer.result().results[0]
+
+
+def test_faults_are_switched_on_and_off_while_the_simulator_runs(lab, tmp_path):
+    for camera in ("cam0", "cam1"):
+        lab.listen("Keypoints2D", f"{camera}/keypoints")
+    parameters = {"cameras": 3, "fps": 25.0, "seconds": 2.0, "keypoint_set": KEYPOINT_SET, "path": "treadmill"}
+    with Processes(tmp_path) as processes:
+        processes.start("rig_simulator", parameters)
+        lab.wait_for_new("cam1/keypoints")
+        assert set_faults(lab, ["camera-stop:cam1"]).successful
+        lab.wait_for_new("cam0/keypoints", count=10)
+        before = len(lab.heard["cam1/keypoints"])
+        lab.wait_for_new("cam0/keypoints", count=10)
+        assert len(lab.heard["cam1/keypoints"]) == before
+        assert set_faults(lab, [""]).successful
+        lab.wait_for_new("cam1/keypoints", count=10)
+        refusal = set_faults(lab, ["camera-stop:cam7"])
+        assert not refusal.successful and "there is no camera 'cam7' among cam0, cam1, cam2" in refusal.reason
+        processes.check()
+
+
 def test_a_missing_bag_ends_the_player_with_one_sentence(tmp_path):
     with Processes(tmp_path) as processes:
         processes.start("keypoint_player", {"bag": str(tmp_path / "none")})
@@ -119,3 +151,20 @@ def test_recorded_results_are_never_played():
     assert is_played("/truth/body_state", "markerless_biomech/msg/BodyState")
     assert not is_played("/body_state", "markerless_biomech/msg/BodyState")
     assert not is_played("/tf", "tf2_msgs/msg/TFMessage")
+
+
+def test_a_killed_recorder_leaves_a_bag_that_is_readable_up_to_its_last_flush(lab, tmp_path):
+    out = tmp_path / "recorded"
+    with Processes(tmp_path) as processes:
+        processes.start("recorder", {"bag": str(out)})
+        processes.start("rig_simulator", {"cameras": 3, "fps": 25.0, "seconds": 2.0, "keypoint_set": KEYPOINT_SET})
+        lab.listen("Keypoints2D", "cam1/keypoints")
+        lab.wait_for_new("cam1/keypoints", count=100)
+        heard, file = stamps_ns(lab.heard["cam1/keypoints"]), out / "recorded.mcap"
+        size = file.stat().st_size
+        lab.wait_for(lambda: file.stat().st_size > size, "the recorder's next visit to the disk")
+        os.kill(processes.pid("recorder"), signal.SIGKILL)
+        lab.wait_for(lambda: not processes.running("recorder"), "the end of the recorder")
+        processes.stop("rig_simulator")
+    read = stamps_ns(recorded(out, "/cam1/keypoints"))
+    assert set(heard[-50:-10]) <= set(read)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from virtual import FPS, START_NS, circle_rig, images_of, sites_of, swinging
 
+from markerless_biomech.body.names import JOINT_NAMES
 from markerless_biomech.body.shape import SCALES, shape_vector, with_shape
 from markerless_biomech.body.subject import Subject, subject_from_height
 from markerless_biomech.cameras.frame_sets import FrameSet
@@ -148,3 +149,11 @@ def test_the_network_of_time_is_chosen_by_a_setting(walks):
     error = np.degrees(np.array([b.qpos for b in fit.trials[0].bodies])[:, knees] - swinging(120)[:, knees])
     # a network of time smooths less where it may: see docs/implicit.md
     assert np.sqrt(np.mean(error**2)) < 3.0
+
+
+def test_no_end_of_a_chain_is_surer_than_the_offsets_that_tell_its_zero(fitted):
+    std_deg = np.degrees(np.sqrt(np.diagonal(fitted.trials[0].bodies[60].covariance)[6:]))
+    for name in ("pro_sup_r", "wrist_flex_l", "mtp_angle_r", "neck_rotation"):
+        # body_25b has no point on the hand, so its joints are open; the other two have some
+        assert std_deg[JOINT_NAMES.index(name)] > (30.0 if "wrist" in name or "pro_sup" in name else 2.0)
+    assert std_deg[JOINT_NAMES.index("knee_angle_r")] < 5.0

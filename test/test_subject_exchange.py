@@ -41,6 +41,7 @@ def capture(compiled):
     """At the start of a track with the generic body."""
     compiled.assembler.reset()
     compiled.estimator.set_subject(GENERIC)
+    compiled.estimator.care.reset()
     compiled.estimator.finish()
     compiled.estimator.lost_is_said = True
     return compiled
@@ -66,11 +67,11 @@ def rmse_deg(bodies):
 
 
 def test_every_frame_is_tracked_and_the_error_is_small_soon_after(capture):
-    programs = capture.estimator._programs
+    programs = capture.estimator.live.programs
     estimates = walk(capture, frame_sets(capture), EXCHANGE, SESSION.subject)
     live = [estimate.live for estimate in estimates]
     assert {body.tracking for body in live} == {Tracking.TRACKED}
-    assert capture.estimator._programs is programs
+    assert capture.estimator.live.programs is programs
     generic, true = rmse_deg(live[20:EXCHANGE]), rmse_deg(live[EXCHANGE + 5 :])
     assert true < 0.5 * generic
     assert rmse_deg(live[EXCHANGE : EXCHANGE + 5]) < 0.5 * generic

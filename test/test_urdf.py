@@ -10,8 +10,7 @@ from body_oracle import oracle_poses, random_qpos, random_subject, scaled_model,
 
 from markerless_biomech.body.model import JOINT_LOWER_RAD, JOINT_UPPER_RAD, body_parameters, body_poses
 from markerless_biomech.body.names import BODY_NAMES, JOINT_NAMES
-from markerless_biomech.body.subject import subject_from_height
-from markerless_biomech.body.urdf import link_tree, scaled_inertia, urdf_text
+from markerless_biomech.body.urdf import link_tree, urdf_text
 from markerless_biomech.keypoints import load_keypoint_set
 from markerless_biomech.rotations import matrix_from_xyzw
 
@@ -99,13 +98,3 @@ def test_masses_add_up_to_the_subjects():
     ]
     assert len(masses) == len(BODY_NAMES)
     assert sum(masses) == pytest.approx(SUBJECT.mass_kg, rel=1e-6)
-
-
-def test_inertia_grows_with_the_square_of_length_and_with_mass():
-    small, large = (subject_from_height(height_m, KEYPOINTS) for height_m in (1.0, 2.0))
-    for body in range(1, 1 + len(BODY_NAMES)):
-        (mass, centre, inertia), (more, further, bigger) = scaled_inertia(small, body), scaled_inertia(large, body)
-        assert more == pytest.approx(4 * mass)  # mass goes with the square of stature
-        np.testing.assert_allclose(further, 2 * centre, atol=1e-12)
-        np.testing.assert_allclose(bigger, 16 * inertia, rtol=1e-9, atol=1e-12)
-        assert (np.linalg.eigvalsh(inertia) > 0).all()

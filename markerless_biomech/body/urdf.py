@@ -1,7 +1,8 @@
 """The subject as URDF and as transforms for /tf: a link for each body, one revolute joint for each hinge.
 
 Bodies keep OpenSim's names. Where a body has several hinges, links without mass stand between them, named after the
-hinge that moves them (`hip_flexion_r_link`). The root link is the pelvis.
+hinge that moves them (`hip_flexion_r_link`). The root link is the pelvis. The meshes are those of meshes.py, stretched
+by the URDF's own scale attribute: a new subject needs no new files.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ..rotations import matrix_from_xyzw, xyzw_from_wxyz
 from .base import BASE_MODEL, base_mujoco_model
+from .inertias import centres_of_mass_m, segment_inertias_kg_m2, segment_masses_kg
 from .kinematics import JOINT_BODY
+from .meshes import mesh_colour, mesh_path
 from .names import BODY_NAMES, JOINT_NAMES
 from .scaling import body_scales, subject_axes, subject_positions
 from .subject import Subject
@@ -64,16 +66,17 @@ def link_tree(subject: Subject) -> LinkTree:
 
 
 def urdf_text(subject: Subject) -> str:
-    """URDF of the scaled subject: names, limits, inertias, and its capsules as visual geometry."""
+    """URDF of the scaled subject: names, limits, inertias (de Leva's), and meshes by their place in a ROS install."""
     tree, model = link_tree(subject), base_mujoco_model()
+    stretch = body_scales(subject.scales)[1:]
+    inertials = segment_masses_kg(subject.mass_kg), centres_of_mass_m(subject), segment_inertias_kg_m2(subject)
     robot = ElementTree.Element("robot", name=BASE_MODEL)
-    material = ElementTree.SubElement(robot, "material", name="skin")
-    ElementTree.SubElement(material, "color", rgba="0.8 0.7 0.6 1")
     for link in tree.children:
         element = ElementTree.SubElement(robot, "link", name=link)
         if link in BODY_NAMES:
-            _add_inertial(element, subject, 1 + BODY_NAMES.index(link))
-            _add_visuals(element, subject, 1 + BODY_NAMES.index(link))
+            body = BODY_NAMES.index(link)
+            _add_inertial(element, *(values[body] for values in inertials))
+            _add_visual(element, link, stretch[body])
     for joint, name in enumerate(JOINT_NAMES):
         element = ElementTree.SubElement(robot, "joint", name=name, type="revolute")
         ElementTree.SubElement(element, "parent", link=tree.parents[1 + joint])
@@ -87,67 +90,26 @@ def urdf_text(subject: Subject) -> str:
     return '<?xml version="1.0"?>\n' + ElementTree.tostring(robot, encoding="unicode") + "\n"
 
 
-def scaled_inertia(subject: Subject, body: int) -> tuple[float, np.ndarray, np.ndarray]:
-    """Mass (kg), centre of mass (3,) (m) and inertia about it (3, 3) (kg m^2) in the body's frame, for a MuJoCo id.
-
-    Density is uniform under scaling: the second moments of mass M = tr(I)/2 - I stretch as S M S.
-    """
-    model, stretch = base_mujoco_model(), body_scales(subject.scales)[body]
-    share = subject.mass_kg / model.body_mass.sum()
-    principal = _matrix(model.body_iquat[body])
-    inertia = principal @ np.diag(model.body_inertia[body]) @ principal.T
-    moments = 0.5 * np.trace(inertia) * np.eye(3) - inertia
-    moments = share * stretch[:, None] * moments * stretch[None, :]
-    return share * model.body_mass[body], model.body_ipos[body] * stretch, np.trace(moments) * np.eye(3) - moments
-
-
-def scaled_capsules(subject: Subject, body: int) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """Ends (3,), (3,) and radius (m) of each capsule of a body (MuJoCo's id), in its frame."""
-    model, stretch = base_mujoco_model(), body_scales(subject.scales)[body]
-    capsules = []
-    for geom in np.flatnonzero(model.geom_bodyid == body):
-        half = model.geom_size[geom, 1] * _matrix(model.geom_quat[geom])[:, 2]
-        ends = (model.geom_pos[geom] - half) * stretch, (model.geom_pos[geom] + half) * stretch
-        capsules.append((*ends, float(model.geom_size[geom, 0] * stretch.mean())))
-    return capsules
-
-
-def _add_inertial(link: ElementTree.Element, subject: Subject, body: int) -> None:
-    mass, centre, inertia = scaled_inertia(subject, body)
+def _add_inertial(link: ElementTree.Element, mass_kg: float, centre_m: np.ndarray, inertia: np.ndarray) -> None:
     inertial = ElementTree.SubElement(link, "inertial")
-    ElementTree.SubElement(inertial, "origin", xyz=_text(centre), rpy="0 0 0")
-    ElementTree.SubElement(inertial, "mass", value=_text([mass]))
+    ElementTree.SubElement(inertial, "origin", xyz=_text(centre_m), rpy="0 0 0")
+    ElementTree.SubElement(inertial, "mass", value=_text([mass_kg]))
     entries = {f"i{a}{b}": _text([inertia[i, j]]) for i, a in enumerate("xyz") for j, b in enumerate("xyz") if i <= j}
     ElementTree.SubElement(inertial, "inertia", entries)
 
 
-def _add_visuals(link: ElementTree.Element, subject: Subject, body: int) -> None:
-    """Each capsule as a cylinder and two spheres, which is what URDF has."""
-    for start, end, radius in scaled_capsules(subject, body):
-        along = end - start
-        length = float(np.linalg.norm(along))
-        x, y, z = along / length
-        turn = (-np.arcsin(np.clip(y, -1.0, 1.0)), np.arctan2(x, z), 0.0)  # takes the cylinder's z to `along`
-        _add_visual(link, (start + end) / 2, turn, "cylinder", radius=_text([radius]), length=_text([length]))
-        for ball in (start, end):
-            _add_visual(link, ball, (0.0, 0.0, 0.0), "sphere", radius=_text([radius]))
-
-
-def _add_visual(
-    link: ElementTree.Element, centre: np.ndarray, turn_rad: tuple[float, float, float], shape: str, **size: str
-) -> None:
+def _add_visual(link: ElementTree.Element, body: str, stretch: np.ndarray) -> None:
+    """The segment's mesh, stretched; its file is the same for everybody."""
     visual = ElementTree.SubElement(link, "visual")
-    ElementTree.SubElement(visual, "origin", xyz=_text(centre), rpy=_text(turn_rad))
-    ElementTree.SubElement(ElementTree.SubElement(visual, "geometry"), shape, size)
-    ElementTree.SubElement(visual, "material", name="skin")
+    ElementTree.SubElement(visual, "origin", xyz="0 0 0", rpy="0 0 0")
+    geometry = ElementTree.SubElement(visual, "geometry")
+    ElementTree.SubElement(geometry, "mesh", filename=mesh_path(body), scale=_text(stretch))
+    material = ElementTree.SubElement(visual, "material", name=f"{body}_skin")
+    ElementTree.SubElement(material, "color", rgba=_text([*mesh_colour(body), 1.0]))
 
 
 def _body_name(body: int) -> str:
     return BODY_NAMES[body - 1]
-
-
-def _matrix(quaternion_wxyz: np.ndarray) -> np.ndarray:
-    return matrix_from_xyzw(xyzw_from_wxyz(quaternion_wxyz))
 
 
 def _text(numbers: Iterable[float]) -> str:

@@ -64,6 +64,15 @@ class Rig:
     world_frame: str = "world"
 
 
+def same_rig(first: Rig, second: Rig) -> bool:
+    """Whether two rigs have the same cameras at the same places with the same lenses."""
+    if first.cameras.keys() != second.cameras.keys():
+        return False
+    pairs = ((first.cameras[name], second.cameras[name]) for name in first.cameras)
+    fields = ("k", "d", "position_m", "orientation_xyzw")
+    return all(np.array_equal(getattr(one, field), getattr(other, field)) for one, other in pairs for field in fields)
+
+
 def checked_camera(camera: Camera, where: str = "") -> Camera:
     """Return `camera`, or raise InputError naming it and the field that cannot be right."""
     place = f"{where}: camera '{camera.name}'" if where else f"camera '{camera.name}'"

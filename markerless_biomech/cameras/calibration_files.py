@@ -1,253 +1,180 @@
-"""Calibrations from elsewhere as a rig: session npz, TOML of Pose2Sim, AniPose and Caliscope, Qualisys XML.
+"""Calibrations from elsewhere as a rig: which file is of which program, and where its readers are (calibrations/).
 
-OpenCV's convention in the first two (p_camera = R p_world + t), turned into poses of the optical frame in world. World
-must be z up and in metres with the floor at 0, as Pose2Sim writes it; AniPose's world is what its user chose.
+A rig is in metres, z up, with poses of the optical frame in world. Most programs write OpenCV's inverse; many are in mm
+or have another axis up: what a format says is believed, a person's word (`unit`, `up`) counts more.
 """
 
 from __future__ import annotations
 
-import sys
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import cv2
-import numpy as np
 
 from ..errors import InputError
-from ..rotations import xyzw_from_matrix
-from .calibrated_camera import Camera, Rig, checked_camera
-from .rig import load_rig
+from ..files import write_text
+from .calibrated_camera import Rig
+from .calibrations.calibration import Calibration, rig_from_calibration
+from .calibrations.opencap import FILE_NAME as OPENCAP_FILE
+from .calibrations.opencap import read_opencap
+from .calibrations.opencv_yaml import looks_like_opencv, read_opencv
+from .calibrations.qualisys import read_qualisys, rig_from_qualisys
+from .calibrations.ros_files import is_camera_info, is_poses, read_ros, write_ros
+from .calibrations.session_npz import read_npz, rig_from_session, session_from_rig
+from .calibrations.toml_files import read_toml_calibration, rig_from_toml, toml_text
+from .calibrations.values import read_text, yaml_documents
+from .rig import rig_from_text, save_rig
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+__all__ = [
+    "ImportedRig",
+    "load_calibration",
+    "read_calibration",
+    "rig_from_qualisys",
+    "rig_from_session",
+    "rig_from_toml",
+    "save_calibration",
+    "session_from_rig",
+]
 
-COEFFICIENTS = {"plumb_bob": 5, "rational_polynomial": 8, "equidistant": 4}
-"""Of each distortion model in a session npz; more are padding and must be zero."""
+SUFFIXES = (".yaml", ".yml", ".toml", ".qca.txt", ".xml", ".npz", ".pickle", ".pkl")
 
-LARGEST_RIG_M = 200.0
-"""Cameras further apart than this are given in millimetres."""
+FORMATS = ("rig", "ros", "pose2sim")
+"""What `save_calibration` writes."""
+
+OTHERS = ("Config.toml", "metadata.yaml")
+"""Files of such endings that lie beside calibrations and are none."""
+
+EASYMOCAP = ("intri.yml", "extri.yml")
+"""Two files that belong together: one may be given for both."""
+
+EXPECTED = (
+    "a rig.yaml, Calib.toml (Pose2Sim, AniPose, FreeMoCap, Caliscope), *.qca.txt (Qualisys), session npz, OpenCV's "
+    "YAML, intri.yml and extri.yml (EasyMocap), cameraIntrinsicsExtrinsics.pickle (OpenCap), or camera_info and "
+    "/tf_static YAML (ROS)"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedRig:
+    """A rig, and what a person should know about where it comes from."""
+
+    rig: Rig
+    remarks: tuple[str, ...] = ()
 
 
 def load_calibration(path: str | Path) -> Rig:
-    """Read a rig.yaml, session npz, TOML or Qualisys file, told apart by its ending."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"calibration file '{path}' does not exist")
+    """Read a calibration of any known kind: a file, or a folder with the files of all cameras."""
+    return read_calibration([path]).rig
+
+
+def read_calibration(
+    sources: Sequence[str | Path],
+    unit: str | None = None,
+    up: str | None = None,
+    size_px: tuple[int, int] | None = None,
+) -> ImportedRig:
+    """Read files or a folder that make up one calibration. Raises InputError with file, place and what was expected.
+
+    unit: of the file's lengths ('m', 'cm', 'mm'); up: its axis that points up, or 'upright' for that along which the
+    images are; size_px: width and height of every image, for formats that do not say. None: as the format has it.
+    """
+    files = [file for source in sources for file in _files(Path(source))]
+    kinds = {file: _kind(file) for file in files}
+    if len(files) > 1 and len(set(kinds.values())) > 1:
+        first, other = files[0], next(file for file in files if kinds[file] != kinds[files[0]])
+        raise InputError(f"'{first}' and '{other}' are of different kinds; give the files of one calibration")
+    kind = kinds[files[0]]
+    if len(files) > 1 and kind in SINGLE:
+        raise InputError(f"'{files[0]}' and '{files[1]}' are whole calibrations each; give one of them")
+    where = str(files[0]) if len(files) == 1 else str(files[0].parent)
+    if kind == "opencv":
+        found = read_opencv(files, size_px)
+    else:
+        found = SINGLE[kind](files[0]) if kind in SINGLE else TOGETHER[kind](files)
+    rig, remarks = rig_from_calibration(where, found, unit, up)
+    return ImportedRig(rig, remarks)
+
+
+def save_calibration(rig: Rig, out: str | Path, kind: str, force: bool = False) -> None:
+    """Write a rig as one of FORMATS; read again it is the same. Raises InputError when something is there already.
+
+    'rig': rig.yaml; 'pose2sim': Calib.toml; 'ros': a folder with a camera_info YAML a camera and tf_static.yaml.
+    """
+    if kind == "ros":
+        write_ros(rig, Path(out), force)
+    elif kind == "pose2sim":
+        write_text(out, toml_text(rig), force)
+    else:
+        save_rig(rig, out, force)
+
+
+def _read_rig(path: Path) -> Calibration:
+    rig = rig_from_text(read_text(path), str(path))
+    return Calibration(list(rig.cameras.values()), world_frame=rig.world_frame)
+
+
+SINGLE: dict[str, Callable[[Path], Calibration]] = {
+    "rig": _read_rig,
+    "toml": lambda path: read_toml_calibration(read_text(path), str(path)),
+    "qualisys": lambda path: read_qualisys(read_text(path), str(path)),
+    "npz": read_npz,
+}
+"""Kinds of which one file is a whole calibration."""
+
+TOGETHER: dict[str, Callable[[list[Path]], Calibration]] = {"ros": read_ros, "opencap": read_opencap}
+"""Kinds with a file for each camera."""
+
+
+def _kind(path: Path) -> str:
+    """One of SINGLE and TOGETHER, or 'opencv', by the file's ending and, for YAML, by what is in it."""
     name = path.name.lower()
     if name.endswith((".yaml", ".yml")):
-        return load_rig(path)
+        return _kind_of_yaml(path)
     if name.endswith(".toml"):
-        return rig_from_toml(_text(path), str(path))
+        return "toml"
     if name.endswith((".qca.txt", ".xml")):
-        return rig_from_qualisys(_text(path), str(path))
+        return "qualisys"
     if name.endswith(".npz"):
-        with np.load(path) as session:
-            return rig_from_session(session, str(path))
-    raise InputError(f"calibration file '{path}' is of an unknown kind; expected .yaml, .toml, .qca.txt or .npz")
+        return "npz"
+    if name.endswith((".pickle", ".pkl")):
+        return "opencap"
+    raise InputError(
+        f"calibration file '{path}' is of an unknown kind; expected .yaml, .toml, .qca.txt, .npz or .pickle"
+    )
 
 
-def rig_from_session(session: Mapping[str, Any], where: str) -> Rig:
-    """Session npz: K (C,3,3), dist (C,4|5|8), rvec, tvec (C,3), size (C,2); camera_names, distortion_model optional."""
-    missing = [key for key in ("K", "dist", "rvec", "tvec", "size") if key not in session]
-    if missing:
-        raise InputError(f"{where}: lacks the key '{missing[0]}'; expected K, dist, rvec, tvec, size")
-    values = {key: np.asarray(session[key], dtype=float) for key in ("K", "dist", "rvec", "tvec", "size")}
-    count = len(values["K"])
-    shapes = {"K": (count, 3, 3), "rvec": (count, 3), "tvec": (count, 3), "size": (count, 2)}
-    for key, shape in shapes.items():
-        if values[key].shape != shape:
-            raise InputError(f"{where}: {key} has the shape {values[key].shape}; expected {shape}")
-    if values["dist"].ndim != 2 or len(values["dist"]) != count or values["dist"].shape[1] not in (4, 5, 8):
-        raise InputError(f"{where}: dist has the shape {values['dist'].shape}; expected ({count}, 4, 5 or 8)")
-    names = _per_camera(session, "camera_names", where, [f"cam{index}" for index in range(count)])
-    default = "rational_polynomial" if values["dist"].shape[1] == 8 else "plumb_bob"
-    models = _per_camera(session, "distortion_model", where, [default] * count)
-    cameras = [
-        _camera_from_opencv(where, name, model, *(values[key][index] for key in values))
-        for index, (name, model) in enumerate(zip(names, models, strict=True))
-    ]
-    return _rig(where, cameras)
+def _kind_of_yaml(path: Path) -> str:
+    text = read_text(path)
+    documents = yaml_documents(text, str(path))
+    if text.startswith("%YAML"):
+        return "opencv"
+    if any(is_camera_info(document) or is_poses(document) for document in documents):
+        return "ros" if "!!opencv-" not in text else "opencv"
+    content = documents[0] if documents else None
+    if isinstance(content, dict) and "cameras" in content:
+        return "rig"
+    return "opencv" if looks_like_opencv(text, documents) else "rig"
 
 
-def session_from_rig(rig: Rig) -> dict[str, np.ndarray]:
-    """The camera keys of a session npz: `rig_from_session(session_from_rig(rig))` is the same rig."""
-    cameras = list(rig.cameras.values())
-    width = max([5, *(len(camera.d) for camera in cameras)])
-    poses = [camera.camera_from_world for camera in cameras]
-    return {
-        "camera_names": np.array([camera.name for camera in cameras]),
-        "distortion_model": np.array([camera.distortion_model for camera in cameras]),
-        "K": np.array([camera.k for camera in cameras]),
-        "dist": np.array([np.pad(camera.d, (0, width - len(camera.d))) for camera in cameras]),
-        "rvec": np.array([cv2.Rodrigues(rotation)[0][:, 0] for rotation, _ in poses]),
-        "tvec": np.array([translation for _, translation in poses]),
-        "size": np.array([(camera.width, camera.height) for camera in cameras]),
-    }
+def _files(source: Path) -> list[Path]:
+    """The files of a calibration: `source` itself, its partner beside it, or what lies in the folder."""
+    if source.is_dir():
+        return _files_of_folder(source)
+    if not source.is_file():
+        raise InputError(f"calibration file '{source}' does not exist")
+    partner = [source.with_name(name) for name in EASYMOCAP] if source.name in EASYMOCAP else []
+    return partner if partner and all(path.is_file() for path in partner) else [source]
 
 
-def rig_from_toml(text: str, where: str) -> Rig:
-    """TOML with a section a camera: name, size, matrix, distortions, rotation (Rodrigues), translation, fisheye."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where}: not valid TOML ({error})") from error
-    sections = {name: section for name, section in content.items() if isinstance(section, dict) and "matrix" in section}
-    if not sections:
-        raise InputError(
-            f"{where}: no camera found; expected sections with size, matrix, distortions, rotation, translation"
-        )
-    return _rig(where, [_camera_from_section(where, name, section) for name, section in sections.items()])
-
-
-def rig_from_qualisys(text: str, where: str) -> Rig:
-    """Qualisys' calibration (XML, often .qca.txt): poses in mm, intrinsics in 64ths of a pixel."""
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
-        raise InputError(f"{where}: not valid XML ({error})") from error
-    found = [element for element in root.iter("camera") if element.get("active", "1") != "0"]
+def _files_of_folder(folder: Path) -> list[Path]:
+    """OpenCap's files at any depth, else EasyMocap's two, else every file that may be a calibration."""
+    found = sorted(folder.rglob(OPENCAP_FILE))
+    if found:
+        return found
+    pair = [folder / name for name in EASYMOCAP]
+    if all(path.is_file() for path in pair):
+        return pair
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name not in OTHERS)
+    found = [path for path in files if path.name.lower().endswith(SUFFIXES)]
     if not found:
-        raise InputError(f"{where}: no camera found; expected a Qualisys calibration")
-    return _rig(where, [_camera_from_qualisys(where, index, element) for index, element in enumerate(found)])
-
-
-def _camera_from_section(where: str, key: str, section: dict[str, Any]) -> Camera:
-    """One camera of a TOML file."""
-    name = str(section.get("name", key))
-    place = f"{where}: camera '{name}'"
-    shapes = {"matrix": (3, 3), "distortions": (None,), "rotation": (3,), "translation": (3,), "size": (2,)}
-    missing = [field for field in shapes if field not in section]
-    if missing:
-        raise InputError(f"{place} lacks the field '{missing[0]}'; expected {', '.join(shapes)}")
-    values = [_constant(place, field, section[field], shape) for field, shape in shapes.items()]
-    model = "equidistant" if section.get("fisheye", False) else "plumb_bob"
-    if model == "plumb_bob" and len(values[1]) == 8:
-        model = "rational_polynomial"
-    return _camera_from_opencv(where, name, model, *values)
-
-
-def _constant(place: str, field: str, value: Any, shape: tuple[int | None, ...]) -> np.ndarray:
-    """An array of the given shape; Pose2Sim writes one a frame for a moving camera, which must all be equal."""
-    try:
-        array = np.array(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{place} has {field} {value!r}; expected numbers") from error
-    if array.ndim == len(shape) + 1 and len(array):
-        if not (array == array[0]).all():
-            raise InputError(f"{place} moves ({field} differs from frame to frame); expected a fixed camera")
-        array = array[0]
-    if array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True)):
-        raise InputError(f"{place} has {field} of shape {array.shape}; expected {shape}")
-    return array
-
-
-def _camera_from_qualisys(where: str, index: int, element: ElementTree.Element) -> Camera:
-    name = element.get("serial") or f"cam{index}"
-    place = f"{where}: camera '{name}'"
-
-    def number(tag: str, attribute: str) -> float:
-        child = element.find(tag)
-        text = None if child is None else child.get(attribute)
-        try:
-            return float(text or "")
-        except ValueError as error:
-            raise InputError(f"{place} has {tag} {attribute} {text!r}; expected a number") from error
-
-    def pixels(attribute: str) -> float:
-        return number("intrinsic", attribute) / 64.0
-
-    # Rows are the camera's axes in world: x right, y up, z backward; the optical frame has y down and z forward.
-    rows = np.array([[number("transform", f"r{i}{j}") for j in (1, 2, 3)] for i in (1, 2, 3)])
-    camera_from_world = np.diag([1.0, -1.0, -1.0]) @ rows
-    if abs(np.linalg.det(camera_from_world) - 1.0) > 1e-2:
-        raise InputError(f"{place} has a transform that is not a rotation; expected r11 to r33 of a rotation matrix")
-    k = [[pixels("focalLengthU"), 0.0, pixels("centerPointU")], [0.0, pixels("focalLengthV"), pixels("centerPointV")]]
-    # Distortion works on normalised coordinates, so it has no unit to convert.
-    names = (
-        "radialDistortion1",
-        "radialDistortion2",
-        "tangentalDistortion1",
-        "tangentalDistortion2",
-        "radialDistortion3",
-    )
-    camera = Camera(
-        name=name,
-        width=round(number("fov_video", "right") - number("fov_video", "left")) + 1,
-        height=round(number("fov_video", "bottom") - number("fov_video", "top")) + 1,
-        distortion_model="plumb_bob",
-        k=np.array([*k, [0.0, 0.0, 1.0]]),
-        d=np.array([number("intrinsic", attribute) for attribute in names]),
-        position_m=np.array([number("transform", axis) for axis in "xyz"]) / 1e3,
-        orientation_xyzw=xyzw_from_matrix(camera_from_world.T),
-        frame_id=f"{name}_optical",
-        source=where,
-    )
-    return checked_camera(camera, where)
-
-
-def _camera_from_opencv(
-    where: str,
-    name: str,
-    model: str,
-    k: np.ndarray,
-    d: np.ndarray,
-    rvec: np.ndarray,
-    tvec: np.ndarray,
-    size: np.ndarray,
-) -> Camera:
-    """A camera from OpenCV's p_camera = R(rvec) p_world + tvec."""
-    place = f"{where}: camera '{name}'"
-    if not (np.isfinite(rvec).all() and np.isfinite(tvec).all() and np.isfinite(size).all()):
-        raise InputError(f"{place} has a pose or size with numbers that are not finite")
-    used = COEFFICIENTS.get(model, len(d))
-    if np.any(d[used:] != 0.0):
-        raise InputError(f"{place} has {len(d)} distortion coefficients; {model} has {used}")
-    world_from_camera = cv2.Rodrigues(np.asarray(rvec, dtype=float))[0].T
-    camera = Camera(
-        name=name,
-        width=round(float(size[0])),
-        height=round(float(size[1])),
-        distortion_model=model,
-        k=np.asarray(k, dtype=float),
-        d=np.asarray(d, dtype=float)[:used],
-        position_m=-world_from_camera @ tvec,
-        orientation_xyzw=xyzw_from_matrix(world_from_camera),
-        frame_id=f"{name}_optical",
-        source=where,
-    )
-    return checked_camera(camera, where)
-
-
-def _per_camera(session: Mapping[str, Any], key: str, where: str, default: Sequence[str]) -> list[str]:
-    """One word a camera from an optional key."""
-    if key not in session:
-        return list(default)
-    words = [str(word) for word in np.atleast_1d(np.asarray(session[key]))]
-    if len(words) == 1 and key == "distortion_model":
-        words = words * len(default)
-    if len(words) != len(default):
-        raise InputError(f"{where}: {key} has {len(words)} entries; expected one for each of {len(default)} cameras")
-    return words
-
-
-def _rig(where: str, cameras: list[Camera]) -> Rig:
-    """Cameras by name, unless two share one or the rig cannot be in metres."""
-    by_name = {camera.name: camera for camera in cameras}
-    if len(by_name) != len(cameras):
-        raise InputError(f"{where}: two cameras have the same name; expected {len(cameras)} different ones")
-    positions = np.array([camera.position_m for camera in cameras])
-    spread_m = float(np.linalg.norm(positions - positions.mean(axis=0), axis=1).max())
-    if spread_m > LARGEST_RIG_M:
-        raise InputError(f"{where}: cameras are {spread_m:.0f} m from their middle; expected metres, not millimetres")
-    return Rig(by_name)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"calibration file '{path}' cannot be read as text ({error})") from error
+        raise InputError(f"{folder}: no calibration in this folder; expected {EXPECTED}")
+    return found

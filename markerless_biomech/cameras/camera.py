@@ -8,7 +8,6 @@ zero Jacobian, so that everything stays finite. C cameras, K points.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import jax
@@ -50,7 +49,7 @@ class Cameras:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """Points in normalised image coordinates of each camera; all arrays (..., C, K)."""
 
     x: jax.Array
@@ -64,7 +63,7 @@ def project(
     cameras: Cameras, points: Float[Array, "*batch K 3"]
 ) -> tuple[Float[Array, "*batch C K 2"], Bool[Array, "*batch C K"]]:
     """Pixels of world points (m) in every camera, and whether they are valid."""
-    seen = _look(cameras, points)
+    seen = look(cameras, points)
     return _image_px(cameras, seen), seen.valid
 
 
@@ -72,46 +71,13 @@ def project_with_jacobian(
     cameras: Cameras, points: Float[Array, "*batch K 3"]
 ) -> tuple[Float[Array, "*batch C K 2"], Bool[Array, "*batch C K"], Float[Array, "*batch C K 2 3"]]:
     """`project`, and d image / d point (px/m, world axes)."""
-    seen = _look(cameras, points)
-    row_u, row_v = _camera_point_jacobian(cameras, seen)
+    seen = look(cameras, points)
+    row_u, row_v = camera_point_jacobian(cameras, seen)
     turn = cameras.rotation[:, None]
     # Without the barrier XLA computes every entry once for each of the stack's slots: 0.18 instead of 0.08 ms a frame.
     entries = [sum(row[i] * turn[..., i, j] for i in range(3)) for row in (row_u, row_v) for j in range(3)]
     jacobian = jnp.stack(jax.lax.optimization_barrier(entries), axis=-1)
     return _image_px(cameras, seen), seen.valid, jacobian.reshape(*jacobian.shape[:-1], 2, 3)
-
-
-def pose_jacobian(cameras: Cameras, points: Float[Array, "*batch K 3"]) -> Float[Array, "*batch C K 2 6"]:
-    """d image / d increment of each camera's pose as `moved` applies it: px/m (3), px/rad (3)."""
-    seen = _look(cameras, points)
-    # What is not valid has zero rows already, whatever its place; it must only be finite.
-    x, y, z = (jnp.where(seen.valid, coordinate, 0.0) for coordinate in _in_camera(cameras, points))
-    entries = []
-    for a, b, c in _camera_point_jacobian(cameras, seen):
-        # row . (turn x point) = turn . (point x row)
-        entries += [a, b, c, y * c - z * b, z * a - x * c, x * b - y * a]
-    jacobian = jnp.stack(jax.lax.optimization_barrier(entries), axis=-1)
-    return jacobian.reshape(*jacobian.shape[:-1], 2, 6)
-
-
-def moved(cameras: Cameras, increment: Float[Array, "C 6"]) -> Cameras:
-    """p_camera becomes exp(rotation) p_camera + translation; increment = (m (3), rad (3)) in optical axes."""
-    turn = rotation_from_vector(increment[:, 3:])
-    translation = jnp.einsum("cij,cj->ci", turn, cameras.translation) + increment[:, :3]
-    return dataclasses.replace(cameras, rotation=turn @ cameras.rotation, translation=translation)
-
-
-def rotation_from_vector(vector: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3 3"]:
-    """Rodrigues' formula, smooth at zero: I + a [v] + b [v]^2."""
-    square = jnp.sum(vector * vector, axis=-1)[..., None, None]
-    small = square < 1e-6
-    angle = jnp.sqrt(jnp.where(small, 1.0, square))
-    a = jnp.where(small, 1.0 - square / 6.0, jnp.sin(angle) / angle)
-    b = jnp.where(small, 0.5 - square / 24.0, (1.0 - jnp.cos(angle)) / (angle * angle))
-    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
-    zero = jnp.zeros_like(x)
-    cross = jnp.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*vector.shape[:-1], 3, 3)
-    return jnp.eye(3, dtype=vector.dtype) + a * cross + b * (cross @ cross)
 
 
 def undistort(
@@ -154,23 +120,23 @@ def _undistorted_start(cameras: Cameras, x: jax.Array, y: jax.Array) -> tuple[ja
     return x * scale, y * scale
 
 
-def _in_camera(cameras: Cameras, points: jax.Array) -> tuple[jax.Array, ...]:
+def in_camera(cameras: Cameras, points: jax.Array) -> tuple[jax.Array, ...]:
     """x, y, z in each camera's optical frame (m), each (..., C, K)."""
     world = [points[..., None, :, i] for i in range(3)]
     turn, shift = cameras.rotation[:, None], cameras.translation[:, None]
     return tuple(sum(turn[..., i, j] * world[j] for j in range(3)) + shift[..., i] for i in range(3))
 
 
-def _look(cameras: Cameras, points: jax.Array) -> _Seen:
+def look(cameras: Cameras, points: jax.Array) -> Seen:
     """Normalised image coordinates; zero wherever the point is not valid."""
-    x_m, y_m, depth_m = _in_camera(cameras, points)
+    x_m, y_m, depth_m = in_camera(cameras, points)
     in_front = depth_m > MIN_DEPTH_M
     inverse_depth = 1.0 / jnp.where(in_front, depth_m, 1.0)
     x, y = x_m * inverse_depth, y_m * inverse_depth
     # Not a number compares false, so whatever overflowed is not valid.
     inside = x * x + y * y < jnp.square(cameras.max_radius)[:, None]
     valid = in_front & inside & (cameras.usable[:, None] > 0)
-    return _Seen(
+    return Seen(
         x=jnp.where(valid, x, 0.0),
         y=jnp.where(valid, y, 0.0),
         inverse_depth=jnp.where(valid, inverse_depth, 0.0),
@@ -178,7 +144,7 @@ def _look(cameras: Cameras, points: jax.Array) -> _Seen:
     )
 
 
-def _camera_point_jacobian(cameras: Cameras, seen: _Seen) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
+def camera_point_jacobian(cameras: Cameras, seen: Seen) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
     """d u and d v by the point's x, y, z in optical axes (px/m), each (..., C, K); zero where not valid."""
     xx, xy, yy = _distortion_jacobian(cameras, seen.x, seen.y)
     # d (x, y) / d point = 1/z [1 0 -x; 0 1 -y]
@@ -188,7 +154,7 @@ def _camera_point_jacobian(cameras: Cameras, seen: _Seen) -> tuple[tuple[jax.Arr
     return row_u, row_v
 
 
-def _image_px(cameras: Cameras, seen: _Seen) -> jax.Array:
+def _image_px(cameras: Cameras, seen: Seen) -> jax.Array:
     return jnp.stack(_distort(cameras, seen.x, seen.y), axis=-1) * cameras.focal[:, None] + cameras.center[:, None]
 
 

@@ -6,8 +6,10 @@ reader's steady clock.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
+
+import numpy as np
 
 SECOND_NS = 1_000_000_000
 
@@ -19,6 +21,11 @@ STALE_PERIODS = 3
 
 HOPELESS_FRAMES = 5
 """So many frames in a row later than any deadline: not waited for until one would have been in time."""
+
+FROZEN_FRAMES = 2
+"""A camera that reports the same points so many times is not waited for."""
+
+RECENT_STEPS = 8
 
 DEFAULT_PERIOD_NS = SECOND_NS // 60
 """Until a camera's own is measured."""
@@ -37,6 +44,8 @@ class CameraStream:
     """Arrival of its newest message, whatever became of it."""
     ahead_ns: int | None = None
     """Stamp less arrival of the newest frame that was taken: minus the latency, if clocks agree."""
+    heard_ahead_ns: int | None = None
+    """The same of its newest message, whatever became of it."""
     missed: bool = False
     """The last frame set left at its deadline without it."""
     hopeless: int = 0
@@ -45,6 +54,11 @@ class CameraStream:
     """Frames in a row far older than the last frame set."""
     jumped: bool = False
     """Its time has jumped, and no frame was taken since."""
+    frozen: int = 0
+    """Frames in a row that repeat the points of the one before; never of an empty image."""
+    _points: np.ndarray | None = None
+    troubles: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=256))
+    """(when, cause) of the frames that were not used."""
     recent_stamps: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     _steps_ns: deque[int] = field(default_factory=lambda: deque(maxlen=32))
     period_ns: int | None = None
@@ -59,12 +73,33 @@ class CameraStream:
         self.newest_stamp_ns = stamp_ns
         self.recent_stamps.append(stamp_ns)
 
+    @property
+    def recent_period_ns(self) -> int | None:
+        """As `period_ns`, but of the last eight steps."""
+        steps = sorted(list(self._steps_ns)[-RECENT_STEPS:])
+        return steps[len(steps) // 4] if len(steps) == RECENT_STEPS else None
+
+    def note_points(self, points: np.ndarray) -> bool:
+        """Take note of what a frame shows (P, K, 3); True: the very same as the one before, somebody's points.
+
+        No detector finds a person in two images at the same place to the last bit; an image that has stopped does.
+        """
+        same = self._points is not None and bool((points[..., 2] > 0.0).any()) and np.array_equal(points, self._points)
+        self._points = points
+        self.frozen = self.frozen + 1 if same else 0
+        return same
+
+    def recent(self, since_ns: int) -> Counter[str]:
+        """How many of its frames were not used since then, by cause."""
+        return Counter(cause for when_ns, cause in self.troubles if when_ns > since_ns)
+
     def forget_time(self) -> None:
         """The clock starts over: the rate stays, the stamps go."""
-        self.newest_stamp_ns = self.ahead_ns = None
+        self.newest_stamp_ns = self.ahead_ns = self.heard_ahead_ns = None
         self.missed = self.jumped = False
         self.hopeless = self.behind = 0
         self.recent_stamps.clear()
+        self.troubles.clear()
 
     def stale_from_ns(self, deadline_ns: int) -> int:
         """When silence makes it STALE."""
@@ -80,14 +115,15 @@ class CameraStream:
         return self.heard_ns is not None and now_ns < self.dead_from_ns()
 
     def is_fresh(self, now_ns: int, deadline_ns: int) -> bool:
-        """Neither STALE nor DEAD."""
-        return self.is_alive(now_ns) and now_ns < self.stale_from_ns(deadline_ns)
+        """Neither STALE nor DEAD: it sends, and what it sends is news."""
+        is_recent = self.is_alive(now_ns) and now_ns < self.stale_from_ns(deadline_ns)
+        return is_recent and self.frozen < FROZEN_FRAMES
 
     def status(self, now_ns: int, deadline_ns: int) -> str:
-        """OK, LATE, STALE or DEAD; DEAD also when it was never heard."""
+        """OK, LATE, STALE or DEAD; DEAD also when it was never heard, STALE also when what it sends is of no use."""
         if not self.is_alive(now_ns):
             return "DEAD"
-        if not self.is_fresh(now_ns, deadline_ns):
+        if not self.is_fresh(now_ns, deadline_ns) or self.jumped:
             return "STALE"
         return "LATE" if self.missed or self.hopeless else "OK"
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
+from scipy.spatial.transform import Rotation
 
+from ..rotations import xyzw_from_matrix
 from .calibrated_camera import Camera, Rig
 from .frame_sets import FrameSet
 from .rig import camera_arrays
@@ -26,8 +30,7 @@ class CamerasInUse:
 
     def take(self, rig: Rig) -> bool:
         """Use another rig; True when a known camera moved, is gone, or has another lens."""
-        known = self.rig.cameras if self.rig is not None else {}
-        moved = any(not _same_camera(camera, rig.cameras.get(name)) for name, camera in known.items())
+        moved = bool(self.differing(rig).any())
         self.rig = rig
         self._convert()
         return moved
@@ -39,6 +42,21 @@ class CamerasInUse:
             self._rectified |= now
             self._convert()
 
+    def differing(self, rig: Rig) -> np.ndarray:
+        """(C,) bool: known cameras that moved, are gone, or have another lens in `rig`."""
+        known = self.rig.cameras if self.rig is not None else {}
+        pairs = [(known.get(name), rig.cameras.get(name)) for name in self._names]
+        return np.array([camera is not None and not _same_camera(camera, other) for camera, other in pairs])
+
+    def moved(self, increments: Mapping[str, np.ndarray]) -> Rig:
+        """The rig with some cameras moved by increments (6,), as `camera.moved` applies them to the arrays."""
+        assert self.rig is not None
+        cameras = {
+            name: _moved(self.rig.cameras[name], increment, self._rectified.get(name, False))
+            for name, increment in increments.items()
+        }
+        return replace(self.rig, cameras={**self.rig.cameras, **cameras})
+
     def _convert(self) -> None:
         arrays = camera_arrays(self.rig or Rig(cameras={}), self._names, self._rectified)
         rotation, translation = np.asarray(arrays.rotation), np.asarray(arrays.translation)
@@ -46,6 +64,20 @@ class CamerasInUse:
         """Rotations (C, 3, 3) and centres (C, 3) m."""
         self.arrays = jax.device_put(arrays, self._device)
         """Of C cameras, on the device."""
+
+
+def _moved(camera: Camera, increment: np.ndarray, rectified: bool) -> Camera:
+    """p -> exp(w) p + m in optical axes, those of the rectified image where that is what the detector sees."""
+    rotation, translation = camera.camera_from_world
+    axes = camera.r if rectified else np.eye(3)
+    turn = axes.T @ Rotation.from_rotvec(increment[3:]).as_matrix() @ axes
+    rotation, translation = turn @ rotation, turn @ translation + axes.T @ increment[:3]
+    return replace(
+        camera,
+        position_m=-rotation.T @ translation,
+        orientation_xyzw=xyzw_from_matrix(rotation.T),
+        source=f"{camera.source}, moved while tracking",
+    )
 
 
 def _same_camera(camera: Camera, other: Camera | None) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..keypoints import KeypointFrame
+
+DROP_CAUSES: tuple[str, ...] = ("late", "duplicate", "out_of_order", "future", "frozen", "unknown_camera", "cleared")
+"""Why a frame was not used; 'frozen': the very same points as before, 'cleared': it waited when time jumped."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,17 @@ class OpenSet:
         self.frames[frame.camera] = frame
         self.stamps_ns = sorted([*self.stamps_ns, stamp_ns])
 
+    def finished(self, cameras: Iterable[str], closed_by: str, jumped: bool) -> FrameSet:
+        """As it leaves, its frames in the order of the configured cameras."""
+        return FrameSet(
+            stamp_ns=self.stamp_ns,
+            frames={name: self.frames[name] for name in cameras if name in self.frames},
+            closed_by=closed_by,
+            first_arrival_ns=self.first_arrival_ns,
+            last_arrival_ns=self.last_arrival_ns,
+            jumped=jumped,
+        )
+
     def fits(self, stamp_ns: int, tolerance_ns: int) -> bool:
         """Whether the stamp is within tolerance of the set's, and all members stay so when it joins."""
         if abs(stamp_ns - self.stamp_ns) > tolerance_ns:
@@ -53,6 +68,17 @@ class OpenSet:
         joined = sorted([*self.stamps_ns, stamp_ns])
         middle = median(joined)
         return max(middle - joined[0], joined[-1] - middle) <= tolerance_ns
+
+
+def put_in(waiting: list[OpenSet], frame: KeypointFrame, stamp_ns: int, arrival_ns: int, tolerance_ns: int) -> None:
+    """Put a frame into the nearest set that lacks its camera, or into a new one; sets stay in the order of stamps."""
+    candidates = [s for s in waiting if frame.camera not in s.frames and s.fits(stamp_ns, tolerance_ns)]
+    if not candidates:
+        candidates = [OpenSet()]
+        waiting += candidates
+    nearest = min(candidates, key=lambda s: abs(s.stamp_ns - stamp_ns) if s.frames else 0)
+    nearest.add(frame, stamp_ns, arrival_ns)
+    waiting.sort(key=lambda s: s.stamp_ns)
 
 
 def median(values: list[int]) -> int:

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 
 from ..errors import InputError
 from ..keypoints import KeypointFrame
-from .camera_stream import DEFAULT_PERIOD_NS, HOPELESS_FRAMES, SECOND_NS, CameraStream
-from .frame_set import FrameSet, OpenSet, median
+from . import streams
+from .camera_stream import HOPELESS_FRAMES, SECOND_NS, CameraStream
+from .frame_set import DROP_CAUSES, FrameSet, OpenSet, put_in
 
 JUMP_NS = SECOND_NS // 2
 """Stamps that go back by more than this have jumped; less is out of order."""
@@ -21,17 +22,8 @@ JUMP_NS = SECOND_NS // 2
 BEHIND_FRAMES = 10
 """So many frames in a row that are JUMP_NS older than the last set count as a jump (a backlog is shorter)."""
 
-FUTURE_NS = SECOND_NS // 4
-"""A stamp this much (and a deadline) ahead of the other cameras' is from the future."""
-
-REPLAY_WAIT_NS = 5 * SECOND_NS
-"""In replay mode: a camera this far behind the others, by stamps, is not waited for."""
-
 MAX_OPEN_SETS = 1024
 """Beyond this the oldest leaves."""
-
-DROP_CAUSES: tuple[str, ...] = ("late", "duplicate", "out_of_order", "future", "unknown_camera", "cleared")
-"""Why a frame was not used; 'cleared': it waited when time jumped."""
 
 __all__ = ["DROP_CAUSES", "FrameSet", "FrameSetAssembler"]
 
@@ -84,7 +76,7 @@ class FrameSetAssembler:
     @property
     def fastest_period_ns(self) -> int:
         """Of all cameras; 1/60 s until one is measured."""
-        return min((s.period_ns for s in self._streams.values() if s.period_ns), default=DEFAULT_PERIOD_NS)
+        return streams.fastest_period_ns(self._streams.values())
 
     @property
     def tolerance_ns(self) -> int:
@@ -103,11 +95,17 @@ class FrameSetAssembler:
         cause, jumped = self._refusal(stream, stamp_ns)
         if jumped or cause in ("", "late"):
             # A camera that repeats old stamps is as good as silent.
-            stream.heard_ns = self._now_ns
+            self._hear(stream)
+        stream.heard_ahead_ns = stamp_ns - self._now_ns
+        news = cause in ("duplicate", "out_of_order") or not stream.note_points(frame.points)
         if cause:
-            self.counters[cause] += 1
+            self._drop(stream, cause)
             return left + (self._suspect(stream, cause, frame) if jumped else [])
-        self._take(stream, frame, stamp_ns)
+        if not news:
+            self._drop(stream, "frozen")
+            stream.observe(stamp_ns)
+        else:
+            self._take(stream, frame, stamp_ns)
         return left + self._leave()
 
     def poll(self, now_ns: int) -> list[FrameSet]:
@@ -121,8 +119,9 @@ class FrameSetAssembler:
         times = [waiting.first_arrival_ns + self.deadline_ns for waiting in self._open]
         for stream in self._streams.values():
             if self._is_awaited(stream, self._open[0]):
-                starts = stream.newest_stamp_ns is None
-                times.append(self._grace_end_ns() if starts else stream.stale_from_ns(self.deadline_ns))
+                heard = stream.newest_stamp_ns is not None
+                ends_ns = stream.stale_from_ns(self.deadline_ns) if heard else 0
+                times.append(ends_ns if ends_ns > self._now_ns else self._grace_end_ns())
         return min(times)
 
     def flush(self) -> list[FrameSet]:
@@ -146,6 +145,20 @@ class FrameSetAssembler:
     def status(self, now_ns: int) -> dict[str, str]:
         """OK, LATE (missed the last deadline), STALE (three periods and a deadline silent) or DEAD (1 s) by camera."""
         return {name: stream.status(now_ns, self.deadline_ns) for name, stream in self._streams.items()}
+
+    def complaints(self, now_ns: int) -> dict[str, str]:
+        """What is wrong with each camera's stream, and what to do, in a sentence; '' where nothing is."""
+        return streams.complaints(self._streams, now_ns, self.deadline_ns)
+
+    def _hear(self, stream: CameraStream) -> None:
+        """A message came; if all cameras had been silent, the others are waited for as at the start."""
+        if self._start_ns and not any(s.is_fresh(self._now_ns, self.deadline_ns) for s in self._streams.values()):
+            self._start_ns = self._now_ns
+        stream.heard_ns = self._now_ns
+
+    def _drop(self, stream: CameraStream, cause: str) -> None:
+        self.counters[cause] += 1
+        stream.troubles.append((self._now_ns, cause))
 
     def _advance(self, now_ns: int) -> list[FrameSet]:
         """Let time pass, one deadline after the other, so that it does not matter how often it is asked."""
@@ -186,20 +199,17 @@ class FrameSetAssembler:
 
     def _is_future(self, stream: CameraStream, stamp_ns: int) -> bool:
         """Far ahead of the other cameras: by stamp less arrival, or in replay mode by stamps alone."""
-        others = [s for s in self._streams.values() if s is not stream] if len(self._streams) > 1 else [stream]
+        everybody = self._streams.values()
         if self.replay_mode:
-            newest = [s.newest_stamp_ns for s in others if s.newest_stamp_ns is not None]
-            return bool(newest) and stamp_ns - median(sorted(newest)) > REPLAY_WAIT_NS
-        ahead = [s.ahead_ns for s in others if s.ahead_ns is not None and s.is_alive(self._now_ns)]
-        if not ahead:
-            return False
-        return stamp_ns - self._now_ns - median(sorted(ahead)) > FUTURE_NS + self.deadline_ns
+            return streams.is_future_by_stamps(stream, everybody, stamp_ns)
+        return streams.is_future(stream, everybody, stamp_ns, self._now_ns, self.deadline_ns)
 
     def _suspect(self, stream: CameraStream, cause: str, frame: KeypointFrame) -> list[FrameSet]:
         """A camera's time has jumped; when more than half of the cameras alive say so, start over with their frames."""
         stream.jumped = True
         self._suspects.append((cause, frame))
-        alive = [s for s in self._streams.values() if self._is_in_step(s)]
+        absent = self._is_absent if self.replay_mode else lambda s: not s.is_alive(self._now_ns)
+        alive = [s for s in self._streams.values() if not absent(s)]
         if self._restarting or 2 * sum(s.jumped for s in alive) <= len(alive):
             return []
         left = self.flush() if self.replay_mode else []
@@ -213,10 +223,6 @@ class FrameSetAssembler:
         self._restarting = False
         return left
 
-    def _is_in_step(self, stream: CameraStream) -> bool:
-        """Alive; in replay mode: not far behind the others."""
-        return not self._is_absent(stream) if self.replay_mode else stream.is_alive(self._now_ns)
-
     def _take(self, stream: CameraStream, frame: KeypointFrame, stamp_ns: int) -> None:
         """Put the frame into the nearest set that lacks its camera, or into a new one."""
         if self._start_ns is None:
@@ -226,15 +232,7 @@ class FrameSetAssembler:
         stream.observe(stamp_ns)
         stream.ahead_ns = stamp_ns - self._now_ns
         stream.jumped, stream.hopeless, stream.behind = False, 0, 0
-        tolerance_ns = self.tolerance_ns
-        candidates = [s for s in self._open if stream.name not in s.frames and s.fits(stamp_ns, tolerance_ns)]
-        if candidates:
-            chosen = min(candidates, key=lambda s: abs(s.stamp_ns - stamp_ns))
-        else:
-            chosen = OpenSet()
-            self._open.append(chosen)
-        chosen.add(frame, stamp_ns, self._now_ns)
-        self._open.sort(key=lambda s: s.stamp_ns)
+        put_in(self._open, frame, stamp_ns, self._now_ns, self.tolerance_ns)
 
     def _leave(self) -> list[FrameSet]:
         """Close what is due or complete. A set that is due takes all older ones with it; later ones wait for older."""
@@ -263,11 +261,10 @@ class FrameSetAssembler:
             return False
         if self.replay_mode:
             return not self._is_absent(stream) and stream.has_frame_near(waiting.stamp_ns, self.fastest_period_ns)
-        if stream.newest_stamp_ns is None:
+        if stream.newest_stamp_ns is None or not stream.is_fresh(self._now_ns, self.deadline_ns):
             return self._now_ns < self._grace_end_ns()
         return (
-            stream.is_fresh(self._now_ns, self.deadline_ns)
-            and not stream.jumped
+            not stream.jumped
             and stream.hopeless < HOPELESS_FRAMES
             and stream.has_frame_near(waiting.stamp_ns, self.fastest_period_ns)
         )
@@ -277,16 +274,12 @@ class FrameSetAssembler:
         return stream.newest_stamp_ns is not None and stream.newest_stamp_ns > waiting.stamp_ns
 
     def _grace_end_ns(self) -> int:
-        """Until then cameras that have not begun are waited for, so that the first sets are whole."""
+        """Until then cameras that have not begun (again) are waited for, so that the first sets are whole."""
         return (self._start_ns or 0) + self.deadline_ns
 
     def _is_absent(self, stream: CameraStream) -> bool:
         """In replay mode: far behind the others by stamps."""
-        newest = sorted(s.newest_stamp_ns for s in self._streams.values() if s.newest_stamp_ns is not None)
-        if not newest:
-            return True
-        own_ns = self._start_stamp_ns if stream.newest_stamp_ns is None else stream.newest_stamp_ns
-        return median(newest) - own_ns > REPLAY_WAIT_NS
+        return streams.is_absent(stream, self._streams.values(), self._start_stamp_ns)
 
     def _close_all(self, leaving: list[tuple[OpenSet, str]]) -> list[FrameSet]:
         left = []
@@ -304,11 +297,4 @@ class FrameSetAssembler:
         self._last_members = frozenset(waiting.frames)
         self.counters["used"] += len(waiting.frames)
         jumped, self._jumped = self._jumped, False
-        return FrameSet(
-            stamp_ns=waiting.stamp_ns,
-            frames={name: waiting.frames[name] for name in self._streams if name in waiting.frames},
-            closed_by=closed_by,
-            first_arrival_ns=waiting.first_arrival_ns,
-            last_arrival_ns=waiting.last_arrival_ns,
-            jumped=jumped,
-        )
+        return waiting.finished(self._streams, closed_by, jumped)

@@ -134,7 +134,10 @@ def _numbers(place: str, entry: dict[str, Any], key: str, count: int | None) -> 
     if not good or (count is not None and len(values) != count):
         expected = "a list of numbers" if count is None else f"a list of {count} numbers"
         raise InputError(f"{place} has {key} {values!r}; expected {expected}")
-    return np.array(values, dtype=float)
+    try:
+        return np.array(values, dtype=float)
+    except OverflowError as error:
+        raise InputError(f"{place} has {key} with a number that is too large; expected finite numbers") from error
 
 
 def camera_from_info(name: str, info: Any, pose: tuple[np.ndarray, np.ndarray], source: str = "camera_info") -> Camera:

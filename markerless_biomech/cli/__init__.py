@@ -8,10 +8,13 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .check_rig import check_rig
+from .exports import export
 from .live import benchmark, demo
 from .machine import doctor, warmup
+from .rigs import convert_rig
 from .running import Commands
-from .sessions import evaluate, export, import_, replay, report, simulate
+from .sessions import evaluate, import_, replay, report, simulate
 from .subjects import calibrate, refit
 
 
@@ -28,12 +31,14 @@ for _command in (
     demo,
     simulate,
     import_,
+    check_rig,
     calibrate,
     refit,
     replay,
     evaluate,
     report,
     export,
+    convert_rig,
     benchmark,
     warmup,
     doctor,

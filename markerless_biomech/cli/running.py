@@ -24,8 +24,10 @@ FOR_JSON_ALONE = ("per_joint", "per_segment", "determined", "offsets", "slides")
 Answer = dict[str, Any]
 
 
-def command(name: str) -> Callable[[Callable[..., Answer]], click.Command]:
-    """A command whose function returns its answer: printed as JSON with --json, else as lines."""
+def command(
+    name: str, show: Callable[[Answer], None] | None = None
+) -> Callable[[Callable[..., Answer]], click.Command]:
+    """A command whose function returns its answer: printed as JSON with --json, else by `show`, else as lines."""
 
     def decorate(function: Callable[..., Answer]) -> click.Command:
         @functools.wraps(function)
@@ -39,7 +41,10 @@ def command(name: str) -> Callable[[Callable[..., Answer]], click.Command]:
             except Exception as error:
                 _fail(_sentence(error), as_json, error)
             else:
-                _print(answer, as_json)
+                if show is not None and not as_json:
+                    show(plain(answer))
+                else:
+                    _print(answer, as_json)
                 if answer.get("ok") is False:
                     sys.exit(1)
 

@@ -1,7 +1,8 @@
-"""Commands on recordings: simulate, import, replay, evaluate, report, export."""
+"""Commands on recordings: simulate, import, replay, evaluate, report."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ OF_THE_NODE = (
     "queue_frames",
     "autostart",
 )
-OF_THE_NODE += ("camera_refinement", "calibration_s", "calibration_folder")
+OF_THE_NODE += ("camera_refinement", "check_rig", "calibration_s", "calibration_folder")
 """Settings of the estimator that a replay takes from its bag, or that mean nothing to it."""
 
 RESULTS = ("refit", "settled", "live")
@@ -35,20 +36,25 @@ BEST = "Without, the first of these that the bag holds."
 
 @command("simulate")
 @click.option("--out", type=PATH, required=True, help="Folder of the bag to write.")
-@settings_options(SimulationSettings)
+@settings_options(SimulationSettings, without=("faults",))
+@click.option(
+    "--fault", "faults", multiple=True, metavar="TEXT", help="What goes wrong: KIND:CAMERAS@FROM-TO=SIZES; repeatable."
+)
 @force_option
-def simulate(out: Path, force: bool, **options: Any) -> Answer:
+def simulate(out: Path, force: bool, faults: tuple[str, ...], **options: Any) -> Answer:
     """Record a virtual walker before a virtual rig, with the truth.
 
-    In the bag's folder lie subject.yaml (the true subject) and rig.yaml (the nominal cameras) as well.
+    In the bag's folder lie subject.yaml (the true subject) and rig.yaml (the nominal cameras) as well. A fault that
+    is not understood is answered with the kinds that there are.
 
     \b
     Example:
       markerless-biomech simulate --out walk --cameras 8 --seconds 10 --seed 1
+      markerless-biomech simulate --out bad --fault camera-bump:cam3@5=1deg,20mm --fault camera-stop:cam2@3-6
     """
     from ..recording.simulated_bag import write_simulation
 
-    settings = settings_from_options(SimulationSettings, options)
+    settings = replace(settings_from_options(SimulationSettings, options), faults=faults)
     with progress_bar("simulating") as progress:
         return write_simulation(settings, out, force, progress)
 
@@ -56,7 +62,7 @@ def simulate(out: Path, force: bool, **options: Any) -> Answer:
 @command("import")
 @click.argument("source", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Folder of the bag to write.")
-@click.option("--calibration", type=PATH, help="Calib.toml of Pose2Sim, *.qca.txt of Qualisys, or rig.yaml.")
+@click.option("--calibration", type=PATH, help="Of JSON folders: any file or folder that convert-rig reads.")
 @click.option("--keypoint-set", help="Shipped keypoint set, or the path of a lab's own file; guessed without.")
 @click.option(
     "--fps", type=click.FloatRange(0.1, 1000), help="Frames a second of JSON folders without Config.toml. [Hz]"
@@ -195,22 +201,3 @@ def report(bag: Path, out: Path, force: bool) -> Answer:
     from ..recording.report import write_report
 
     return {"out": write_report(bag, out, force=force)}
-
-
-@command("export")
-@click.argument("bag", type=PATH)
-@click.option("--format", "kind", type=click.Choice(("csv",)), default="csv", show_default=True)
-@click.option("--out", type=PATH, required=True, help="File to write, such as joints.csv.")
-@click.option("--result", type=click.Choice((*RESULTS, "truth")), help=f"{WHICH} {BEST}")
-@force_option
-def export(bag: Path, kind: str, out: Path, result: str | None, force: bool) -> Answer:
-    """Write the joint angles in BAG as a table (degrees, metres).
-
-    \b
-    Example:
-      markerless-biomech export walk_result --format csv --out joints.csv
-    """
-    from ..recording.exports import export_joints
-
-    name, rows = export_joints(bag, out, result, force)
-    return {"out": out, "format": kind, "result": name, "rows": rows}

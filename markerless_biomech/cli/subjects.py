@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from ..errors import InputError
 from ..settings import SessionSettings
@@ -14,6 +15,7 @@ from .options import PATH, force_option, settings_from_options, settings_options
 from .running import Answer, command, progress_bar, say
 
 if TYPE_CHECKING:
+    from ..cameras.refinement import RigFit
     from ..keypoints import KeypointSet
     from ..session import Determined, SessionFit, Trial
 
@@ -28,9 +30,9 @@ keypoint_set_option = click.option("--keypoint-set", help="File of the keypoint 
 @click.option("--height-m", type=click.FloatRange(0.5, 2.5), help="Stature, where it was measured. [m]")
 @click.option("--name", default="subject", show_default=True, help="Name of the person in the file.")
 @click.option("--report", type=PATH, help="HTML file to write as well: how sure it all is, with pictures.")
-@click.option("--refine-cameras", type=PATH, help="rig.yaml to write. Comes with a later version.")
+@click.option("--refine-cameras", type=PATH, help="rig.yaml to write: fits the cameras too, as one rig.")
 @keypoint_set_option
-@settings_options(SessionSettings)
+@settings_options(SessionSettings, without=("refine_cameras",))
 @force_option
 def calibrate(
     bags: tuple[Path, ...],
@@ -51,9 +53,10 @@ def calibrate(
     Example:
       markerless-biomech calibrate walk1 walk2 squat --height-m 1.81 --out anna.yaml --report anna.html
     """
-    _no_camera_refinement(refine_cameras is not None)
-    settings = settings_from_options(SessionSettings, options)
+    settings = settings_from_options(SessionSettings, options | {"refine_cameras": refine_cameras is not None})
     _check_writable(out, report, force)
+    if refine_cameras is not None:
+        _check_writable(refine_cameras, None, force)
     from ..devices import enable_compile_cache
     from ..recording.body_choice import fit_best_body
     from ..session import fit_session
@@ -70,14 +73,8 @@ def calibrate(
             }
         else:
             fit = fit_session(trials, points, height_m, name, settings, progress)
-    return _calibrated(fit, points, height_m, settings, out, report, force) | choices
-
-
-def _no_camera_refinement(wanted: bool) -> None:
-    if wanted:
-        raise InputError(
-            "--refine-cameras: this version does not refine cameras yet; leave it out, and the cameras stay as they are"
-        )
+    answer = _calibrated(fit, points, height_m, settings, out, report, force) | choices
+    return answer | _rig_written(fit, refine_cameras, force)
 
 
 def _check_writable(out: Path, report: Path | None, force: bool) -> None:
@@ -136,13 +133,37 @@ def _calibrated(
     return {
         "out": out,
         "subject": out,
-        "rig": None,
+        "rig": None,  # where it was not looked for
         **({"report": report} if report is not None else {}),
         "height_m": subject.height_m,
         "reprojection_px": fit.reprojection_px,
         "noise_correlation": fit.noise_correlation,
         **_how_sure(fit, known_segments(subject, scale_prior(height_m, settings.height_std_m))),
     }
+
+
+def _rig_written(fit: SessionFit, path: Path | None, force: bool) -> Answer:
+    """rig.yaml, and how far each camera was from its calibration (SD of what is left, after similarity alignment)."""
+    if fit.rig is None or path is None:
+        return {}
+    from ..cameras.rig import save_rig
+
+    save_rig(fit.rig.rig, path, force)
+    return {"rig": path, "cameras": cameras_in_words(fit.rig)}
+
+
+def cameras_in_words(rig: RigFit) -> dict[str, str]:
+    """Of each camera: its correction and how sure it is."""
+    found = {}
+    for name, covariance in rig.covariance.items():
+        std = np.sqrt(np.diagonal(covariance))
+        found[name] = (
+            f"moved by {rig.correction_deg[name]:.3f} deg and {1000 * rig.correction_m[name]:.1f} mm, known to "
+            f"{np.degrees(np.linalg.norm(std[3:])):.3f} deg and {1000 * np.linalg.norm(std[:3]):.1f} mm"
+        )
+        if rig.time_offset_s[name]:
+            found[name] += f", exposes {1000 * rig.time_offset_s[name]:+.1f} ms later than it says"
+    return found
 
 
 def _how_sure(fit: SessionFit, segments: tuple[Determined, ...]) -> Answer:
@@ -180,17 +201,29 @@ def _doubts(lengths: tuple[Determined, ...], of_keypoints: dict[str, list[Determ
     return ", ".join(parts) or "nothing"
 
 
+OF_THE_SUBJECT = (
+    "frames_most",
+    "height_std_m",
+    "personal_joints",
+    "soft_tissue",
+    "refine_cameras",
+    "refine_lenses",
+    "refine_times",
+)
+"""Settings of a session that `refit` has no use for, or has as a flag of its own."""
+
+
 @command("refit")
 @click.argument("bag", type=PATH)
-@click.option("--subject", type=PATH, required=True, help="subject.yaml of the person.")
+@click.option("--subject", type=PATH, help="subject.yaml of the person; without, the subject that the bag defines.")
 @click.option("--out", type=PATH, required=True, help="Folder of the result bag to write.")
-@click.option("--refine-cameras", is_flag=True, help="Refine the cameras too. Comes with a later version.")
+@click.option("--refine-cameras", is_flag=True, help="Fit the cameras' poses too, about those of the calibration.")
 @keypoint_set_option
-@settings_options(SessionSettings, without=("frames_most", "height_std_m", "personal_joints", "soft_tissue"))
+@settings_options(SessionSettings, without=OF_THE_SUBJECT)
 @force_option
 def refit(
     bag: Path,
-    subject: Path,
+    subject: Path | None,
     out: Path,
     refine_cameras: bool,
     keypoint_set: str | None,
@@ -202,16 +235,16 @@ def refit(
     \b
     Example:
       markerless-biomech refit walk1 --subject anna.yaml --out walk1_refit
+      markerless-biomech refit walk1_live --out walk1_refit
     """
-    _no_camera_refinement(refine_cameras)
-    settings = settings_from_options(SessionSettings, options)
+    settings = settings_from_options(SessionSettings, options | {"refine_cameras": refine_cameras})
     from ..body.subject import load_subject
     from ..devices import enable_compile_cache
     from ..keypoints import load_keypoint_set
     from ..recording.refit import refit as run
 
     enable_compile_cache()
-    person = load_subject(subject)
+    person = load_subject(subject) if subject else None
     own_set = load_keypoint_set(keypoint_set) if keypoint_set else None
     with progress_bar("refitting") as progress:
         progress(0.0, PREPARING)

@@ -1,9 +1,10 @@
 """The offline objective near a trajectory and a shape, chunk by chunk: linearise, eliminate, substitute back.
 
 Trajectories are inside: eliminated frame by frame, banded, exactly (chunks hand on what is left). The subject's shape
-is outside: its coupling with the frames rides along as further right-hand sides, and what they take away from its own
-information is its Schur complement. Pure functions of arrays, compiled once for B frames a chunk; B frames, C cameras,
-K keypoints, X numbers of shape, N = 1 + X columns (the gradient first) or N = 1 without the shape.
+and the cameras' calibration are outside: their coupling with the frames rides along as further right-hand sides, and
+what the frames take away from their own information is their Schur complement. Pure functions of arrays, compiled once
+for B frames a chunk; B frames, C cameras, K keypoints, X numbers of shape, P of each camera, N = 1 + X + C P columns:
+the gradient first, then those of the shape and of the cameras that are unknown.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from jax.scipy.linalg import solve_triangular
 from ..body.model import difference, integrate, sites_with_jacobian
 from ..body.shape import ShapeModel, SiteDerivatives, shape_parameters, site_derivatives
 from ..cameras.camera import Cameras, project
+from .columns import Unknown, outer_columns
 from .residuals import (
     ImageBlocks,
+    ImageResiduals,
     Observations,
     ReprojectionSummary,
     folded,
     image_blocks,
+    image_residuals,
     joint_limits,
     noise_px,
     posture,
@@ -65,19 +69,30 @@ class Linear:
     own: jax.Array
     """(B, 40) diagonal information of joint limits and posture."""
     gradient: jax.Array
-    """(B, 40, N) of each frame alone, then its coupling with the shape."""
+    """(B, 40, N) of each frame alone, then its coupling with the outside."""
     coupling: jax.Array
     """(B, 3, 3, 40)"""
     coupling_gradient: jax.Array
     """(B, 3, 40)"""
     outer: jax.Array
-    """(N, N) of the shape alone: information, its gradient in row and column 0."""
+    """(N, N) of the outside alone: information, its gradient in row and column 0."""
     cost: dict[str, jax.Array]
     """Sum over the chunk of each term."""
     squares: jax.Array
     """(C,) clipped squares of the residuals, for the noise"""
     count: jax.Array
     """(C,) coordinates behind them"""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Noise:
+    """Of the images, as lengths at the person."""
+
+    noise_m: jax.Array
+    """(C,)"""
+    cameras: Cameras
+    """Those that make pixels of it: the nominal ones, so that a camera gains nothing by coming nearer."""
 
 
 def chunk_velocity(frames: Frames) -> jax.Array:
@@ -89,13 +104,13 @@ def chunk_velocity(frames: Frames) -> jax.Array:
     return difference(earlier, later) / jnp.maximum(hops, 1e-6)[:, None]
 
 
-@partial(jax.jit, static_argnames="coupled")
+@partial(jax.jit, static_argnames="unknown")
 def linearise(
-    model: ShapeModel, shape: jax.Array, cameras: Cameras, noise_m: jax.Array, frames: Frames, coupled: bool
+    model: ShapeModel, shape: jax.Array, cameras: Cameras, noise: Noise, frames: Frames, unknown: Unknown
 ) -> Linear:
-    """The quadratic of a chunk; with the shape's columns where `coupled`."""
+    """The quadratic of a chunk, with a column for each number that is unknown."""
     qpos, valid = frames.qpos[BEFORE:-AFTER], frames.valid[BEFORE:-AFTER]
-    derivatives, blocks, summary = _images(model, shape, cameras, noise_m, frames)
+    derivatives, residuals, blocks, summary = _images(model, shape, cameras, noise, frames)
     images = folded(blocks, derivatives.by_pose)
     limit_information, limit_gradient, limit_cost = joint_limits(qpos)
     posture_information, posture_gradient, posture_cost = posture(qpos, jnp.broadcast_to(frames.posture_s, valid.shape))
@@ -104,7 +119,7 @@ def linearise(
     blocks_between, gradient_between, cost_between = (
         x[BEFORE:-AFTER] for x in couplings(frames.qpos, frames.hop_s, frames.valid)
     )
-    cross, outer = _shape_columns(derivatives, blocks) if coupled else (jnp.zeros((*own.shape, 0)), jnp.zeros((1, 1)))
+    cross, outer = outer_columns(derivatives, residuals, blocks, cameras, unknown)
     cost = {"reprojection": images.cost, "acceleration": cost_between, "limits": limit_cost * valid}
     return Linear(
         image=images.information,
@@ -120,35 +135,15 @@ def linearise(
 
 
 def _images(
-    model: ShapeModel, shape: jax.Array, cameras: Cameras, noise_m: jax.Array, frames: Frames
-) -> tuple[SiteDerivatives, ImageBlocks, ReprojectionSummary]:
+    model: ShapeModel, shape: jax.Array, cameras: Cameras, noise: Noise, frames: Frames
+) -> tuple[SiteDerivatives, ImageResiduals, ImageBlocks, ReprojectionSummary]:
     qpos = frames.qpos[BEFORE:-AFTER]
     derivatives = site_derivatives(model, shape, qpos)
-    sigma_px = noise_px(cameras, qpos, noise_m)
+    sigma_px = noise_px(noise.cameras, qpos, noise.noise_m)
     velocity = chunk_velocity(frames)
-    return derivatives, *image_blocks(
+    return derivatives, *image_residuals(
         cameras, derivatives.position, derivatives.by_pose, velocity, frames.observed, sigma_px
     )
-
-
-def _shape_columns(derivatives: SiteDerivatives, blocks: ImageBlocks) -> tuple[jax.Array, jax.Array]:
-    """Coupling (B, 40, X) of frames and shape, and the shape's own (N, N). An offset moves one site only."""
-    scales, turned = derivatives.by_body, derivatives.by_offset
-    through_scales = jnp.einsum("bkij,bkjp->bkip", blocks.information, scales)
-    through_offset = jnp.einsum("bkij,bkjo->bkio", blocks.information, turned)
-    frames, keypoints = turned.shape[:2]
-    cross_scales = jnp.einsum("bkiq,bkip->bqp", derivatives.by_pose, through_scales)
-    cross_offset = jnp.einsum("bkiq,bkio->bqko", derivatives.by_pose, through_offset).reshape(frames, Q, -1)
-    between = jnp.einsum("bkip,bkio->pko", scales, through_offset).reshape(scales.shape[-1], -1)
-    one = jnp.einsum("bkip,bkio->kpo", turned, through_offset)
-    own = jnp.einsum("kl,kpo->kplo", jnp.eye(keypoints), one).reshape(3 * keypoints, -1)
-    top = jnp.concatenate([jnp.einsum("bkip,bkir->pr", scales, through_scales), between], 1)
-    information = jnp.concatenate([top, jnp.concatenate([between.T, own], 1)], 0)
-    by_scales = jnp.einsum("bkip,bki->p", scales, blocks.gradient)
-    by_offset = jnp.einsum("bkio,bki->ko", turned, blocks.gradient).ravel()
-    gradient = jnp.concatenate([by_scales, by_offset])
-    outer = jnp.block([[jnp.zeros((1, 1)), gradient[None]], [gradient[:, None], information]])
-    return jnp.concatenate([cross_scales, cross_offset], -1), outer
 
 
 @partial(jax.jit, static_argnames="every")
@@ -157,7 +152,7 @@ def add_spread(
     model: ShapeModel,
     shape: jax.Array,
     cameras: Cameras,
-    noise_m: jax.Array,
+    noise: Noise,
     frames: Frames,
     covariance: jax.Array,
     every: int,
@@ -176,7 +171,7 @@ def add_spread(
     parameters = shape_parameters(model, shape)
     sites_m, jacobian = sites_with_jacobian(parameters, qpos)
     still = jnp.zeros((qpos.shape[0], Q))
-    blocks, _ = image_blocks(cameras, sites_m, jacobian, still, thin, noise_px(cameras, qpos, noise_m))
+    blocks, _ = image_blocks(cameras, sites_m, jacobian, still, thin, noise_px(noise.cameras, qpos, noise.noise_m))
     information = blocks.information * (every * valid)[:, None, None, None]
 
     def cost(shape: jax.Array, step: jax.Array) -> jax.Array:
@@ -186,7 +181,8 @@ def add_spread(
 
     value, (by_shape, by_pose) = jax.value_and_grad(cost, argnums=(0, 1))(shape, still)
     gradient = linear.gradient.at[rows, :, 0].add(by_pose)
-    outer = linear.outer.at[0, 1:].add(by_shape).at[1:, 0].add(by_shape)
+    own = slice(1, 1 + shape.shape[0])
+    outer = linear.outer.at[0, own].add(by_shape).at[own, 0].add(by_shape)
     return replace(linear, gradient=gradient, outer=outer, cost=linear.cost | {"spread": value})
 
 
@@ -284,7 +280,7 @@ def states_chunk(
     model: ShapeModel,
     shape: jax.Array,
     cameras: Cameras,
-    noise_m: jax.Array,
+    noise: Noise,
     frames: Frames,
     covariance: jax.Array,
 ) -> ChunkStates:
@@ -299,7 +295,7 @@ def states_chunk(
     # Each camera sees the sites at a time of its own.
     image_px, valid = jax.vmap(_project_one, in_axes=(0, 1), out_axes=1)(cameras, moved)
     residual = image_px - observed.image_px
-    sigma_px = noise_px(cameras, qpos, noise_m)[..., None]
+    sigma_px = noise_px(noise.cameras, qpos, noise.noise_m)[..., None]
     weight = jnp.where(valid, observed.weight, 0.0) * frames.valid[BEFORE:-AFTER, None, None]
     used = weight > 0
     standard = jnp.clip(residual * jnp.sqrt(weight)[..., None] / sigma_px[..., None], -3.0, 3.0)

@@ -19,9 +19,9 @@ from scipy.linalg import solve_triangular
 from ..body.shape import ShapeModel, shape_parameters
 from ..cameras.camera import Cameras
 from ..settings import checked, setting
+from .bundle import Bundle, OuterPrior, Piece, by_chunks
 from .implicit_network import Layers, frequencies_hz, parameter_count, poses_and_velocities, start_layers
 from .implicit_training import SHAPE_PACE, Learnt, Person, Plan, State, Trials, imitate, started, train
-from .offline import Bundle, Piece, ShapePrior, by_chunks
 from .residuals import Observations, reprojection
 
 STEPS_A_CALL = 100
@@ -87,7 +87,7 @@ class ImplicitFit:
 def fit_implicit(
     model: ShapeModel,
     bundle: Bundle,
-    prior: ShapePrior | None = None,
+    prior: OuterPrior | None = None,
     settings: ImplicitSettings | None = None,
     correlation: float = 1.0,
     progress: Callable[[float, str], None] = lambda *_: None,
@@ -148,7 +148,7 @@ def _trials(bundle: Bundle) -> Trials:
     )
 
 
-def _person(model: ShapeModel, shape: np.ndarray, prior: ShapePrior | None, correlation: float) -> Person:
+def _person(model: ShapeModel, shape: np.ndarray, prior: OuterPrior | None, correlation: float) -> Person:
     """With a prior of information L L' its factor is L'^-1."""
     mean, factor = shape, np.zeros((len(shape), len(shape)))
     if prior is not None:
@@ -175,7 +175,7 @@ def _first(
     plan: Plan,
     bundle: Bundle,
     trials: Trials,
-    prior: ShapePrior | None,
+    prior: OuterPrior | None,
     frequencies: np.ndarray,
 ) -> Learnt:
     """Networks that give about the poses of the bundle, and the bundle's shape."""

@@ -15,7 +15,7 @@ from ..body.shape import ShapeModel, shape_parameters
 from ..cameras.camera import undistort
 from ..errors import InputError
 from . import priors
-from .offline import Piece
+from .bundle import Piece
 from .start_postures import placement, quaternion_wxyz
 
 FEWEST_TRUNK_POINTS = 3

@@ -11,7 +11,8 @@ import numpy as np
 from ..body.shape import ShapeModel
 from ..devices import double_precision
 from .bilevel import Linear, certain_after, covariance_chunk, states_chunk
-from .offline import Bundle, Objective, Piece, ShapePrior, chunk_frames, eliminate_piece, in_parallel
+from .bundle import Bundle, OuterPrior, Piece, chunk_frames, in_parallel
+from .offline import Objective, eliminate_piece
 from .smoother import Factor
 from .trajectory import CLIPPED_SHARE, NOISE_BOUNDS_M
 
@@ -44,17 +45,18 @@ class PieceStates:
 
 
 def piece_states(
-    objective: Objective, piece: Piece, shape: np.ndarray, factors: list[Factor], linear: list[Linear], root: np.ndarray
+    objective: Objective, piece: Piece, bundle: Bundle, factors: list[Factor], linear: list[Linear], root: np.ndarray
 ) -> PieceStates:
-    """Covariances, sites and residuals; `root` (N - 1, N - 1) of the shape's covariance."""
+    """Covariances, sites and residuals; `root` (N - 1, N - 1) of the outside's covariance."""
     with_shape = linear[0].gradient.shape[-1]
     with double_precision():
         after, found = certain_after(with_shape), []
-    for frames, factor, chunk in zip(*map(reversed, (chunk_frames(piece, 0.0), factors, linear)), strict=True):
+    cameras, chunks = bundle.cameras(piece), chunk_frames(piece, bundle.observed(piece), 0.0)
+    for frames, factor, chunk in zip(*map(reversed, (chunks, factors, linear)), strict=True):
         with double_precision():
             after, covariance, absorbed = covariance_chunk(after, factor, chunk.image, root.astype(np.float32))
-        noise_m, vector = piece.noise_m.astype(np.float32), shape.astype(np.float32)
-        state = states_chunk(objective.model, vector, piece.cameras, noise_m, frames, covariance)
+        vector = bundle.shape.astype(np.float32)
+        state = states_chunk(objective.model, vector, cameras, bundle.noise(piece), frames, covariance)
         fields = (
             state.qvel,
             state.sites_m,
@@ -92,9 +94,9 @@ def measure(model: ShapeModel, bundle: Bundle) -> tuple[Bundle, float]:
     objective = Objective(model, None, len(bundle))
 
     def measured(piece: Piece) -> tuple[Piece, PieceStates]:
-        linear = objective.linearised(piece, bundle.shape)
+        linear = objective.linearised(piece, bundle)
         factors, _ = eliminate_piece(linear, 0.0)
-        states = piece_states(objective, piece, bundle.shape, factors, linear, np.zeros((0, 0)))
+        states = piece_states(objective, piece, bundle, factors, linear, np.zeros((0, 0)))
         noise_m = measured_noise(piece, linear, states.absorbed)
         return replace(piece, noise_m=noise_m, covariance=states.covariance), states
 
@@ -133,36 +135,64 @@ def _correlation(residuals: Sequence[np.ndarray], length: int | None = None) -> 
 
 
 def judge(
-    model: ShapeModel, fitted: Fitted, prior: ShapePrior | None, known: np.ndarray | None
-) -> tuple[np.ndarray, list[PieceStates]]:
-    """Covariance (X, X) of the shape and the states of every piece with it in their covariances.
+    model: ShapeModel,
+    fitted: Fitted,
+    prior: OuterPrior | None,
+    known: np.ndarray | None,
+    rig_prior: OuterPrior | None = None,
+    zeros_std_rad: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, list[PieceStates]]:
+    """Covariance (X, X) of the shape, (C P, C P) of the rig, and the states of every piece with both in theirs.
 
-    With a prior the shape's covariance is the posterior; otherwise it is `known`. All images count for as much less as
-    their noise is correlated.
+    Where a prior is given that covariance is the posterior; the shape's is otherwise `known`, and a rig that was not
+    looked for is certain. No joint is surer than `zeros_std_rad` (34,). All images count for as much less as their
+    noise is correlated.
     """
     bundle, share = fitted.bundle, 1.0 / fitted.correlation
-    objective = Objective(model, prior, len(bundle))
-    coupled = prior is not None or (known is not None and bool(known.any()))
+    objective = Objective(model, prior, len(bundle), rig_prior)
+    uncertain = known if prior is None and known is not None and known.any() else None
+    unknown = replace(objective.unknown(bundle), shape=prior is not None or uncertain is not None)
 
     def eliminated(piece: Piece) -> tuple[list[Factor], np.ndarray, list[Linear]]:
-        linear = [_believed(x, share) for x in objective.linearised(piece, bundle.shape, coupled)]
+        linear = [_believed(x, share) for x in objective.linearised(piece, bundle, unknown)]
         return *eliminate_piece(linear, 0.0), linear
 
     pieces = in_parallel(eliminated, bundle.pieces)
-    covariance = np.zeros((0, 0))
-    if prior is not None:
-        information = np.sum([outer for _, outer, _ in pieces], axis=0)[1:, 1:] + prior.information
-        covariance = np.linalg.inv(0.5 * (information + information.T))
-    elif coupled:
-        assert known is not None
-        covariance = known
+    images = np.sum([outer for _, outer, _ in pieces], axis=0)[1:, 1:]
+    covariance = _outer_covariance(images, objective.prior, uncertain)
     root = _root(covariance)
 
     def stated(both: tuple[Piece, tuple]) -> PieceStates:
         piece, (factors, _, linear) = both
-        return piece_states(objective, piece, bundle.shape, factors, linear, root)
+        return piece_states(objective, piece, bundle, factors, linear, root)
 
-    return covariance, in_parallel(stated, _pairs(bundle, pieces))
+    states = in_parallel(stated, _pairs(bundle, pieces))
+    if zeros_std_rad is not None:
+        states = [_not_surer(state, zeros_std_rad) for state in states]
+    split = len(bundle.shape) if unknown.shape else 0
+    return covariance[:split, :split], covariance[split:, split:], states
+
+
+def _not_surer(state: PieceStates, zeros_std_rad: np.ndarray) -> PieceStates:
+    """The state with no joint surer than its zero is."""
+    own = np.diagonal(state.covariance, axis1=1, axis2=2)[:, 6:].mean(0)
+    missing = np.maximum(zeros_std_rad**2 - own, 0.0)
+    return replace(state, covariance=state.covariance + np.diag(np.r_[np.zeros(6), missing]).astype(np.float32))
+
+
+def _outer_covariance(images: np.ndarray, prior: OuterPrior | None, known: np.ndarray | None) -> np.ndarray:
+    """Of all columns, from the images' information; the first columns have the covariance `known` where that is given,
+    and those that follow move with them."""
+    if prior is None:
+        return np.zeros((0, 0)) if known is None else known
+    size = 0 if known is None else len(known)
+    information = images[size:, size:] + prior.information
+    own = np.linalg.inv(0.5 * (information + information.T))
+    if known is None:
+        return own
+    follows = -own @ images[size:, :size]
+    cross = follows @ known
+    return np.block([[known, cross.T], [cross, own + cross @ follows.T]])
 
 
 def _pairs(bundle: Bundle, results: list) -> list[tuple[Piece, Any]]:

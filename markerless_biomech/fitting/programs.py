@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from ..body.model import BodyParameters, sites
 from ..cameras.camera import Cameras, project, undistort
+from .camera_look import Look, camera_look, nothing_known, nothing_seen
 from .first_pose import STARTS, PoseFit, fit_pose
 from .residuals import Observations, pixels_per_metre
 from .smoother import Factor
@@ -54,6 +55,8 @@ class Programs:
     """(parameters, start_postures.LIBRARY) -> (trunks, L, K, 3)"""
     fit_pose: Callable[..., PoseFit]
     """(parameters, cameras, starts, observations, noise_m)"""
+    look: Callable[..., Look]
+    """(qpos, qvel, parameters, cameras, partners, seen, expected)"""
 
 
 def expect(window: Window, parameters: BodyParameters, cameras: Cameras, hop_s: jax.Array) -> Expectation:
@@ -87,6 +90,7 @@ def compile_programs(
     moving = partial(advance, iterations=iterations)
     _, factor, _ = jax.eval_shape(moving, window, parameters, cameras, observed, scalar)
     starts = jnp.zeros((STARTS, 41))
+    partners = jnp.zeros(keypoints, jnp.int32)
     return Programs(
         start=compiled(begin, qpos, noise),
         expect=compiled(expect, window, parameters, cameras, scalar),
@@ -95,4 +99,14 @@ def compile_programs(
         undistort=compiled(undistort, cameras, jnp.zeros((people, count, keypoints, 2))),
         library_sites=compiled(sites, parameters, LIBRARY),
         fit_pose=compiled(fit_pose, parameters, cameras, starts, observed, noise),
+        look=compiled(
+            camera_look,
+            qpos,
+            jnp.zeros(40),
+            parameters,
+            cameras,
+            partners,
+            nothing_seen(count, keypoints),
+            nothing_known(count, keypoints),
+        ),
     )

@@ -125,6 +125,21 @@ def noise_px(cameras: Cameras, qpos: jax.Array, noise_m: jax.Array) -> jax.Array
     return jnp.maximum(noise_m * pixels_per_metre(cameras, qpos), 0.3)
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ImageResiduals:
+    """Every point in every image against the projected site."""
+
+    residual: jax.Array
+    """(..., C, K, 2) px"""
+    weight: jax.Array
+    """(..., C, K) 1/px^2, robust"""
+    by_site: jax.Array
+    """(..., C, K, 2, 3) d image / d site, px/m"""
+    speed_px_s: jax.Array
+    """(..., C, K, 2) of the site in the image"""
+
+
 def image_blocks(
     cameras: Cameras,
     sites: jax.Array,
@@ -135,10 +150,23 @@ def image_blocks(
     robust_scale: jax.Array | float | None = None,
 ) -> tuple[ImageBlocks, ReprojectionSummary]:
     """`reprojection` for sites (..., K, 3), their Jacobian (..., K, 3, 40) and sigma_px (..., C), before folding."""
+    return image_residuals(cameras, sites, jacobian, velocity, observations, sigma_px, robust_scale)[1:]
+
+
+def image_residuals(
+    cameras: Cameras,
+    sites: jax.Array,
+    jacobian: jax.Array,
+    velocity: jax.Array,
+    observations: Observations,
+    sigma_px: jax.Array,
+    robust_scale: jax.Array | float | None = None,
+) -> tuple[ImageResiduals, ImageBlocks, ReprojectionSummary]:
+    """`image_blocks` and what it sums, for those who ask how it depends on the cameras."""
     image_px, valid, d_image = project_with_jacobian(cameras, sites)
     site_velocity = jnp.einsum("...kiq,...q->...ki", jacobian, velocity)
-    moved = jnp.einsum("...ckai,...ki->...cka", d_image, site_velocity) * observations.delay_s[..., None, None]
-    residual = image_px + moved - observations.image_px
+    speed_px_s = jnp.einsum("...ckai,...ki->...cka", d_image, site_velocity)
+    residual = image_px + speed_px_s * observations.delay_s[..., None, None] - observations.image_px
     distance = jnp.sqrt(jnp.sum(residual**2, -1) + 1e-12)
     seen = jnp.where(valid, observations.weight, 0.0)
     standard = distance * jnp.sqrt(seen) / sigma_px[..., None]
@@ -155,7 +183,8 @@ def image_blocks(
     )
     near = (seen > 0) & (standard < priors.OUTLIER_GATE)
     clipped = jnp.minimum(standard, priors.HUBER_DELTA) ** 2
-    return blocks, ReprojectionSummary(distance, (weight > 0), jnp.sum(near * clipped, -1), 2.0 * jnp.sum(near, -1))
+    summary = ReprojectionSummary(distance, (weight > 0), jnp.sum(near * clipped, -1), 2.0 * jnp.sum(near, -1))
+    return ImageResiduals(residual, weight, d_image, speed_px_s), blocks, summary
 
 
 def folded(blocks: ImageBlocks, jacobian: jax.Array) -> Quadratic:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..body.names import JOINT_NAMES
 from ..body.population import offset_std_m, personal_std, population_prior, stature_error_std_m
-from ..body.shape import SCALES
+from ..body.shape import SCALES, ShapeModel, site_derivatives
 from ..keypoints import KeypointSet
-from .offline import ShapePrior
+from .bundle import OuterPrior
 
 UNUSED_STD_M = 1e-4
 """Offsets of keypoints that are not used stay at zero."""
@@ -15,7 +16,7 @@ UNUSED_STD_M = 1e-4
 
 def shape_prior(
     keypoint_set: KeypointSet, height_m: float | None, height_std_m: float, personal: bool = False
-) -> ShapePrior:
+) -> OuterPrior:
     """Of everybody, or of people of a stature measured with `height_std_m`; with or without `personal` joints."""
     scales = population_prior()
     if height_m is not None:
@@ -26,10 +27,39 @@ def shape_prior(
     information = np.zeros((count, count))
     information[:SCALES, :SCALES] = np.linalg.inv(scales.covariance)
     information[range(SCALES, count), range(SCALES, count)] = 1.0 / std**2
-    return ShapePrior(np.concatenate([scales.mean, np.zeros(len(std))]), information)
+    return OuterPrior(np.concatenate([scales.mean, np.zeros(len(std))]), information)
 
 
-def surprise(prior: ShapePrior, shape: np.ndarray, keypoint_set: KeypointSet) -> float:
+OPEN_JOINTS = tuple(
+    index for index, name in enumerate(JOINT_NAMES) if name.startswith(("pro_sup", "wrist_", "mtp_", "neck_"))
+)
+"""Joints whose zero the images hardly tell from the offsets of the points beyond them: those at the ends of chains."""
+
+
+TRADING = 1.5
+"""Forearm and wrist trade their zeros among each other: on ten simulated people they were off by so much more."""
+
+
+def open_zeros_std_rad(keypoint_set: KeypointSet, model: ShapeModel, shape: np.ndarray, qpos: np.ndarray) -> np.ndarray:
+    """(34,) how well each zero of OPEN_JOINTS is known if the offsets' prior alone tells it; 0 for other joints.
+
+    The posterior is a Gaussian about one point of a valley that is curved: along it fits 20 degrees apart are equally
+    good, and there the Gaussian says 5. Turning a joint by a radian moves the point k by its lever r_k, so that
+    offsets of standard deviation s_k know its zero to 1 / sqrt(sum r_k^2 / s_k^2).
+    """
+    by_pose = np.asarray(site_derivatives(model, shape.astype(np.float32), qpos.astype(np.float32)).by_pose, float)
+    used = (np.array(keypoint_set.bodies) != "") & (keypoint_set.weights > 0)
+    levers = np.linalg.norm(by_pose[used], axis=1)[:, 6:] / offset_std_m(keypoint_set)[used, None]
+    known = np.sum(levers**2, axis=0)
+    std = np.zeros(len(JOINT_NAMES))
+    for joint in OPEN_JOINTS:
+        # Nothing beyond the joint is seen: as wide as a joint is.
+        wider = TRADING if JOINT_NAMES[joint].startswith(("pro_sup", "wrist_")) else 1.0
+        std[joint] = wider / np.sqrt(max(known[joint], 1.0))
+    return std
+
+
+def surprise(prior: OuterPrior, shape: np.ndarray, keypoint_set: KeypointSet) -> float:
     """By how many standard deviations the offsets on one segment are too large together, at the segment where it is
     most: (chi^2 - n) / sqrt(2 n) of its n numbers."""
     standard = (shape - prior.mean) ** 2 * np.diagonal(prior.information)

@@ -8,10 +8,10 @@ from ..body.population import slide_std_m_per_rad
 from ..body.shape import shape_layout
 from ..body.soft_tissue import sliding_keypoints
 from ..keypoints import KeypointSet
-from .offline import ShapePrior
+from .bundle import OuterPrior
 
 
-def with_soft_tissue(prior: ShapePrior, keypoint_set: KeypointSet) -> ShapePrior:
+def with_soft_tissue(prior: OuterPrior, keypoint_set: KeypointSet) -> OuterPrior:
     """The same, and slides about 0 in their place before the offsets."""
     keypoints, sliding = len(keypoint_set), len(sliding_keypoints(keypoint_set))
     old = shape_layout(len(prior.mean), keypoints, sliding)
@@ -21,4 +21,4 @@ def with_soft_tissue(prior: ShapePrior, keypoint_set: KeypointSet) -> ShapePrior
     mean, information = np.zeros(new.size), np.zeros((new.size, new.size))
     mean[others], information[np.ix_(others, others)] = prior.mean, prior.information
     information[slides, slides] = slide_std_m_per_rad(keypoint_set).repeat(3) ** -2.0
-    return ShapePrior(mean, information)
+    return OuterPrior(mean, information)

@@ -92,9 +92,12 @@ class Health:
         ours = {"queue_full": self._worker.queue_overflows, "no_rig": self._worker.without_rig}
         return counts | ours | {"refused": self._refused}
 
-    def publish(self, active: bool, missing: list[str], subject: SubjectStatus) -> FittedCameras | None:
+    def publish(
+        self, active: bool, missing: list[str], subject: SubjectStatus, rig: SubjectStatus
+    ) -> FittedCameras | None:
         """Publish diagnostics and say what is missing; returns how the cameras fare, once a rig is known."""
-        statuses = [self._overall(active, missing), self._subject(subject)]
+        statuses = [self._overall(active, missing), self._in_words("subject", subject)]
+        statuses += [self._in_words("rig check", rig)]
         worker = self._worker
         cameras: dict[str, str] = {}
         if worker is not None and active:
@@ -143,9 +146,9 @@ class Health:
             values |= {"result": report.result, "residual [px]": f"{report.residual_px:.2f}"}
         return values
 
-    def _subject(self, subject: SubjectStatus) -> Any:
-        level = TYPES.DiagnosticStatus.OK if subject.well else TYPES.DiagnosticStatus.WARN
-        return self._status(level, "subject", subject.text, subject.values)
+    def _in_words(self, name: str, said: SubjectStatus) -> Any:
+        level = TYPES.DiagnosticStatus.OK if said.well else TYPES.DiagnosticStatus.WARN
+        return self._status(level, name, said.text, said.values)
 
     def _camera(self, name: str, camera_status: str) -> Any:
         status = TYPES.DiagnosticStatus

@@ -19,10 +19,9 @@ from rclpy.serialization import serialize_message
 from ..recording.messages import keypoint_frame_to_message
 from ..settings import SimulationSettings
 from ..simulation.virtual_rig import SimulatedSession, seamless, simulate
-from . import quality
 from .node_settings import LoadSettings
 from .parameters import declare_settings
-from .rig_simulator import publish_rig
+from .rig_publishers import RigPublishers
 from .ros_types import TYPES
 from .running import run
 from .timetable import Departure, Timetable, wait_for_subscribers
@@ -45,13 +44,7 @@ class LoadGenerator(Node):
         self.exit_code = 0
         self._stopping = threading.Event()
         names = [f"cam{index}" for index in range(self.settings.cameras)]
-        self._keypoints = [
-            self.create_publisher(TYPES.Keypoints2D, f"{name}/keypoints", quality.KEYPOINTS_OFFERED) for name in names
-        ]
-        self._infos = {
-            name: self.create_publisher(TYPES.CameraInfo, f"{name}/camera_info", quality.LATCHED) for name in names
-        }
-        self._static_transforms = self.create_publisher(TYPES.TFMessage, "/tf_static", quality.STATIC_TRANSFORMS)
+        self._rig = RigPublishers(self, names)
         self._stamp_ns = 0
         self._timetable = Timetable(self._departures(), self._done)
         self._timetable.start()
@@ -69,12 +62,13 @@ class LoadGenerator(Node):
         )
         session = simulate(seamless(walk))
         rows = [self._encoded(session, row) for row in range(len(session.stamps_ns))]
-        publish_rig(session.rig_nominal, time.time_ns(), self._infos, self._static_transforms)
-        wait_for_subscribers(self, self._keypoints, settings.wait_for_subscribers_s, self._stopping)
+        publishers = list(self._rig.keypoints.values())
+        self._rig.publish_rig(session.rig_nominal, time.time_ns())
+        wait_for_subscribers(self, publishers, settings.wait_for_subscribers_s, self._stopping)
         for index in range(round(settings.seconds * settings.fps)):
             due_ns = round(index / settings.fps * SECOND_NS)
             for camera, message in enumerate(rows[index % len(rows)]):
-                yield Departure(due_ns, self._keypoints[camera], partial(self._stamped, message, first=camera == 0))
+                yield Departure(due_ns, publishers[camera], partial(self._stamped, message, first=camera == 0))
 
     def _encoded(self, session: SimulatedSession, row: int) -> list[bytearray]:
         """CDR bytes of one frame, by camera in their order."""

@@ -30,6 +30,7 @@ from .health import Health
 from .parameters import accept_changes, declare_settings, read_settings
 from .publishing import ResultPublisher
 from .rig_listener import RigListener
+from .rig_watch import RigWatch, rig_check_request
 from .ros_types import TYPES
 from .running import run
 from .subject_in_use import SubjectInUse
@@ -59,6 +60,7 @@ class MotionEstimatorNode(LifecycleNode):
         self._reacquire: Any = None
         self._sizes: dict[str, tuple[int, int]] = {}
         self._health = Health(self)
+        self._rig_watch = RigWatch(self.get_logger())
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._autostart_pending = self.settings.autostart
         self.create_timer(HOUSEKEEPING_S, self._keep_house, clock=steady)
@@ -132,6 +134,7 @@ class MotionEstimatorNode(LifecycleNode):
     def _unsubscribe(self) -> None:
         self._active = False
         self._subject.deactivate()
+        self._rig_watch.stop()
         for subscription in self._keypoint_subscriptions:
             self.destroy_subscription(subscription)
         self._keypoint_subscriptions = []
@@ -163,7 +166,9 @@ class MotionEstimatorNode(LifecycleNode):
         arrival_ns = steady_from_system_ns(info["received_timestamp"])
         size_px = self._sizes.get(camera, (0, 0))
         try:
-            worker.push(keypoint_frame_from_message(camera, message, arrival_ns, keypoint_set, size_px))
+            frame = keypoint_frame_from_message(camera, message, arrival_ns, keypoint_set, size_px)
+            worker.push(frame)
+            self._rig_watch.note(frame)
         except InputError as error:
             self._health.refuse(str(error))
 
@@ -188,6 +193,7 @@ class MotionEstimatorNode(LifecycleNode):
             if rig is not None:
                 self._take_rig(rig, ours=False)
             self._subject.calibration.keep_house()
+            self._rig_watch.keep_house()
 
     def _subscribe_keypoints(self) -> None:
         assert self.worker is not None
@@ -210,10 +216,12 @@ class MotionEstimatorNode(LifecycleNode):
         self._sizes = {name: (camera.width, camera.height) for name, camera in rig.cameras.items()}
         self.worker.exchange(lambda capture: capture.estimator.set_rig(rig))
         self._publisher.take_rig(rig, ours)
+        if self.settings.check_rig and self._keypoint_set is not None:
+            self._rig_watch.begin(rig_check_request(self.settings, rig, self._keypoint_set))
 
     def _report_health(self) -> None:
         missing = self._rig_listener.missing() if self._rig_listener is not None else []
-        cameras = self._health.publish(self._active, missing, self._subject.status())
+        cameras = self._health.publish(self._active, missing, self._subject.status(), self._rig_watch.status())
         if cameras is not None and self._publisher is not None:
             self._publisher.publish_cameras(cameras)
 

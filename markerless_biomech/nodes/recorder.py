@@ -1,6 +1,7 @@
 """Records topics into a bag without decoding them, on machines where `ros2 bag record` may be missing.
 
-Used by `demo`. Ends with its process; if the disk fills up, recording stops with an error and nothing else does.
+Used by `demo`. Ends with its process, however that ends: what is older than a second is on its way to the disk. If the
+disk fills up, recording stops with an error and nothing else does.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from .running import run
 
 LOOK_S = 0.2
 """How often new topics are looked for."""
+FLUSH_S = 1.0
+"""How often messages leave for the disk."""
 DEPTH = 1000
 """Messages that may wait for the disk, a topic."""
 
@@ -35,7 +38,7 @@ class Recorder(Node):
         settings = declare_settings(self, RecorderSettings)
         if not settings.bag:
             raise InputError("parameter bag is empty; give the folder of the bag to write")
-        self._writer: BagWriter | None = BagWriter(Path(settings.bag))
+        self._writer: BagWriter | None = BagWriter(Path(settings.bag), live=True)
         self._subscriptions_by_topic: dict[str, Any] = {}
         self.recorded = 0
         for topic in settings.topics:
@@ -43,6 +46,7 @@ class Recorder(Node):
             self._subscribe(topic, message_type(topic), latched, reliable=True)
         if not settings.topics:
             self.create_timer(LOOK_S, self._look)
+        self.create_timer(FLUSH_S, self._flush)
 
     def close(self) -> None:
         """Complete the bag."""
@@ -82,8 +86,22 @@ class Recorder(Node):
             self._writer.write_raw(topic, kind, data, time.time_ns())
             self.recorded += 1
         except OSError as error:
-            self.get_logger().error(f"recording has stopped: {error.strerror}")
-            self.close()
+            self._give_up(error)
+
+    def _flush(self) -> None:
+        if self._writer is None:
+            return
+        try:
+            self._writer.flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """The disk is full, or gone: what was written stays."""
+        self.get_logger().error(f"recording has stopped: {error.strerror}")
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.abort()
 
 
 def _is_of_ros(topic: str) -> bool:

@@ -7,103 +7,26 @@ hashes as a live topic. A bag is written under a temporary name and takes its ow
 from __future__ import annotations
 
 import contextlib
-import os
+import logging
 import shutil
 import struct
-import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
-import markerless_biomech
-
 from ..errors import InputError
 from ..files import refuse_existing
-from .message_types import Types, bag_types, string_to_message
+from .bag_types import LATCHED_TOPICS, PACKAGE, message_directory, message_type, offered_qos, types, typestore
+from .message_types import string_to_message
+from .salvage import salvage, storage_files
 
-PACKAGE = "markerless_biomech"
-LATCHED_TOPICS = ("/tf_static", "robot_description", "camera_info")
-"""Topics of these endings, and definitions/*, are offered transient local: who joins late still gets them."""
-
-MESSAGE_TYPES = {
-    "keypoints": f"{PACKAGE}/msg/Keypoints2D",
-    "camera_info": "sensor_msgs/msg/CameraInfo",
-    "tf": "tf2_msgs/msg/TFMessage",
-    "tf_static": "tf2_msgs/msg/TFMessage",
-    "joint_states": "sensor_msgs/msg/JointState",
-    "body_state": f"{PACKAGE}/msg/BodyState",
-    "body_state_settled": f"{PACKAGE}/msg/BodyState",
-    "body_state_refit": f"{PACKAGE}/msg/BodyState",
-    "fitted_cameras": f"{PACKAGE}/msg/FittedCameras",
-    "step_events": f"{PACKAGE}/msg/StepEvent",
-    "gait_parameters": f"{PACKAGE}/msg/GaitParameters",
-    "fit_report": f"{PACKAGE}/msg/FitReport",
-    "robot_description": "std_msgs/msg/String",
-}
-"""Type by the last part of a topic's name; definitions/* are strings."""
-
-
-def message_directory() -> Path:
-    """Where our .msg files are: beside the package in a source tree, under share/ in an install (pip or colcon)."""
-    packages = [Path(path) for path in markerless_biomech.__path__]
-    prefixes = [package.parents[3] for package in packages if len(package.parents) > 3] + [Path(sys.prefix)]
-    prefixes += [Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
-    candidates = [package.parent / "msg" for package in packages]
-    candidates += [prefix / "share" / PACKAGE / "msg" for prefix in prefixes]
-    for folder in candidates:
-        if (folder / "Keypoints2D.msg").is_file():
-            return folder
-    raise InputError(f"the message definitions of {PACKAGE} are not installed (share/{PACKAGE}/msg); install it again")
-
-
-@cache
-def typestore() -> Any:
-    """rosbags' types of ROS 2 Jazzy (with tf2_msgs) and ours."""
-    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-
-    store = get_typestore(Stores.ROS2_JAZZY)
-    for path in sorted(message_directory().glob("*.msg")):
-        store.register(get_types_from_msg(path.read_text(), f"{PACKAGE}/msg/{path.stem}"))
-    return store
-
-
-@cache
-def types() -> Types:
-    """Message classes for bags."""
-    return bag_types(typestore().types)
-
-
-def message_type(topic: str) -> str:
-    """Full type name of one of our topics."""
-    if "/definitions/" in f"/{topic}":
-        return "std_msgs/msg/String"
-    return MESSAGE_TYPES[topic.rsplit("/", 1)[-1]]
-
-
-def offered_qos(topic: str) -> list[Any]:
-    """QoS profile with which our nodes offer `topic`: players offer it the same way."""
-    from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-
-    latched = topic.endswith(LATCHED_TOPICS) or "/definitions/" in topic
-    keypoints = topic.endswith("/keypoints")
-    forever = QosTime(9223372036, 854775807)
-    return [
-        Qos(
-            history=QosHistory.KEEP_LAST,
-            depth=1 if latched else 5 if keypoints else 10,
-            reliability=QosReliability.BEST_EFFORT if keypoints else QosReliability.RELIABLE,
-            durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
-            deadline=forever,
-            lifespan=forever,
-            liveliness=QosLiveliness.AUTOMATIC,
-            liveliness_lease_duration=forever,
-            avoid_ros_namespace_conventions=False,
-        )
-    ]
+__all__ = ["LATCHED_TOPICS", "PACKAGE", "message_directory", "message_type", "offered_qos", "types", "typestore"]
+__all__ += ["BagReader", "BagWriter", "check_writable", "open_bag", "read_bag"]
 
 
 def check_writable(path: Path, force: bool) -> None:
@@ -116,21 +39,31 @@ def check_writable(path: Path, force: bool) -> None:
 
 
 class BagWriter:
-    """Writes one bag; a context manager. After an exception, or `abort`, nothing is left behind."""
+    """Writes one bag; a context manager. After an exception, or `abort`, nothing is left behind.
 
-    def __init__(self, path: str | Path, force: bool = False) -> None:
+    live: a recording, which cannot be repeated. It has its name from the first message on, so that what was written
+    until the last `flush` can be read whatever becomes of the process; nothing is ever replaced or removed.
+    """
+
+    def __init__(self, path: str | Path, force: bool = False, live: bool = False) -> None:
         from rosbags.rosbag2 import StoragePlugin, Writer
 
         self.path = Path(path)
-        check_writable(self.path, force)
+        self._live = live
+        check_writable(self.path, force and not live)
         self.types = types()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._folder = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.parent))
+            if live:
+                self._folder = self.path.parent
+                with contextlib.suppress(FileNotFoundError):
+                    self.path.rmdir()  # an empty one
+            else:
+                self._folder = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.parent))
+            self._writer = Writer(self._folder / self.path.name, version=9, storage_plugin=StoragePlugin.MCAP)
+            self._writer.open()
         except OSError as error:
             raise InputError(f"{self.path}: cannot be written ({error.strerror})") from error
-        self._writer = Writer(self._folder / self.path.name, version=9, storage_plugin=StoragePlugin.MCAP)
-        self._writer.open()
         self._connections: dict[tuple[str, str], Any] = {}
 
     def write(self, topic: str, message: Any, time_ns: int) -> None:
@@ -165,12 +98,21 @@ class BagWriter:
         )
         return self._connections[topic, kind]
 
+    def flush(self) -> None:
+        """Hand everything that was written to the operating system."""
+        storage: Any = self._writer.storage
+        if storage is not None and storage.chunk.msgs:
+            storage.close_chunk()
+            storage.bio.flush()
+
     def close(self) -> Path:
         """Complete the bag and give it its name."""
         if not self._connections:
             self.abort()
             raise InputError(f"{self.path}: nothing to write; a bag without messages is of no use")
         self._writer.close()
+        if self._live:
+            return self.path
         replaced = self._folder / "replaced"
         if self.path.exists():
             self.path.rename(replaced)
@@ -179,10 +121,12 @@ class BagWriter:
         return self.path
 
     def abort(self) -> None:
-        """Give up: remove what was written."""
+        """Give up: remove what was written. A recording with messages stays, as far as it was written."""
         with contextlib.suppress(Exception):  # the disk may be full; rosbags 0.11.0 cannot abort
+            self.flush()
             getattr(self._writer, "abort", self._writer.close)()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if not self._live or not self._connections:
+            shutil.rmtree(self.path if self._live else self._folder, ignore_errors=True)
 
     def __enter__(self) -> BagWriter:
         return self
@@ -199,8 +143,10 @@ class BagWriter:
 class BagReader:
     """Reads one bag; make it with `open_bag`. Messages come in the order in which they were received."""
 
-    def __init__(self, path: Path, reader: Any) -> None:
+    def __init__(self, path: Path, reader: Any, remark: str = "") -> None:
         self.path = path
+        self.remark = remark
+        """What is wrong with the bag; empty: nothing."""
         self._reader = reader
 
     @property
@@ -261,35 +207,82 @@ def decoded(deserialize: Callable[[bytes, str], Any], data: bytes, kind: str) ->
 
 @contextmanager
 def open_bag(path: str | Path) -> Iterator[BagReader]:
-    """Open a bag for reading; whatever is wrong with its files becomes InputError."""
-    from rosbags.highlevel import AnyReader, AnyReaderError
+    """Open a bag for reading; whatever is wrong with its files becomes InputError.
+
+    One that was not ended, or lost its end, is read up to there, and a warning says so.
+    """
+    path = Path(path)
+    _check_bag(path)
+    with ExitStack() as stack:
+        reader, remark = _reader(path, stack)
+        if remark:
+            _warn(remark)
+        bag = BagReader(path, reader, remark)
+        bag.check_definitions()
+        try:
+            yield bag
+        except InputError:
+            raise
+        except _read_errors() as error:
+            raise InputError(
+                f"{path}: damaged or incomplete bag ({_words(error)}); record or import it again"
+            ) from error
+
+
+def _reader(path: Path, stack: ExitStack) -> tuple[Any, str]:
+    """(rosbags' reader of the bag, or of what can be saved of it, what to tell the user), closed with the stack."""
+    from rosbags.highlevel import AnyReader
+
+    reason = "its recording was not ended: metadata.yaml is missing"
+    if (path / "metadata.yaml").is_file():
+        try:
+            reader = AnyReader([path], default_typestore=typestore())
+            reader.open()
+            stack.callback(reader.close)
+            _check_order(reader)
+            return reader, ""
+        except (*_read_errors(), TypeError, ValueError, KeyError, IndexError) as error:
+            reason = _words(error)
+    scratch = Path(stack.enter_context(TemporaryDirectory(prefix="bag_")))
+    folder, remark = salvage(path, scratch, reason)
+    return stack.enter_context(AnyReader([folder], default_typestore=typestore())), remark
+
+
+def _check_order(reader: Any) -> None:
+    """rosbags finds out only on the way that a file without an index is not in order: look before."""
+    storages = [storage for one in reader.readers for storage in getattr(getattr(one, "storage", None), "storages", [])]
+    if any(getattr(storage, "chunks", None) == [] for storage in storages):
+        for _ in reader.messages(connections=reader.connections):
+            pass
+
+
+@cache
+def _warn(remark: str) -> None:
+    """Once for each bag."""
+    logging.getLogger(PACKAGE).warning(remark)
+
+
+def _read_errors() -> tuple[type[Exception], ...]:
+    """What a damaged file makes rosbags raise."""
+    from rosbags.highlevel import AnyReaderError
     from rosbags.rosbag2 import ReaderError
     from rosbags.serde import SerdeError
 
-    path = Path(path)
+    return AnyReaderError, ReaderError, SerdeError, EOFError, struct.error, AssertionError, OSError
+
+
+def _words(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _check_bag(path: Path) -> None:
+    """Raise InputError, with what to do, unless there are files of a bag."""
     if not path.exists():
         raise InputError(f"{path}: no such bag; expected a folder with metadata.yaml and a .mcap file")
-    if not (path / "metadata.yaml").is_file():
-        raise InputError(_not_a_bag(path))
-    try:
-        with AnyReader([path], default_typestore=typestore()) as reader:
-            bag = BagReader(path, reader)
-            bag.check_definitions()
-            yield bag
-    except InputError:
-        raise
-    except (AnyReaderError, ReaderError, SerdeError, EOFError, struct.error, AssertionError, OSError) as error:
-        what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: damaged or incomplete bag ({what}); record or import it again") from error
-
-
-def _not_a_bag(path: Path) -> str:
-    """The sentence that says so, and what to do."""
-    if path.suffix == ".mcap" and (path.parent / "metadata.yaml").is_file():
-        return f"{path}: not a bag but a bag's file; give its folder, {path.parent}"
-    if path.is_dir() and any(path.glob("*.mcap")):
-        return f"{path}: metadata.yaml is missing, its recording was not ended; 'ros2 bag reindex {path}' writes one"
-    return f"{path}: not a bag; expected a folder with metadata.yaml and a .mcap file"
+    if path.suffix in (".mcap", ".db3") and path.is_file():
+        raise InputError(f"{path}: not a bag but a bag's file; give its folder, {path.parent}")
+    if not path.is_dir() or not storage_files(path):
+        raise InputError(f"{path}: not a bag; expected a folder with metadata.yaml and a .mcap file")
 
 
 def read_bag(path: str | Path, wanted: Collection[str] | None = None) -> Iterator[tuple[str, Any, int]]:

@@ -91,6 +91,7 @@ def fit_best_body(
         slides_at_zero(keypoint_set)  # refuses before the long work, not after it
     wanted = [option for option in OPTIONS if getattr(settings, option)]
     cameras, judged = left_out_cameras(trials), _shortened(trials)
+    as_calibrated = replace(settings, refine_cameras=False)  # a camera left out could not follow the others
     share = 1.0 / (1 + len(wanted))
 
     def candidate(index: int, options: Sequence[str]) -> Candidate:
@@ -100,7 +101,7 @@ def fit_best_body(
         fit = fit_session(trials, keypoint_set, height_m, name, asked, told)
         told = _part(progress, share * (index + 0.5), 0.5 * share, words)
         body = _comparable(fit.subject, keypoint_set, settings)
-        return Candidate(fit, followed_without(judged, cameras, keypoint_set, body, asked, told))
+        return Candidate(fit, followed_without(judged, cameras, keypoint_set, body, as_calibrated, told))
 
     best, kept, choices = candidate(0, ()), (), {}
     for index, option in enumerate(wanted, 1):

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import platform
+from importlib import metadata
 from typing import Any
 
 import yaml
 
+from .. import __version__
 from ..body.base import BASE_MODEL, BASE_MODEL_VERSION
 from ..body.names import BODY_NAMES, JOINT_NAMES
 from ..body.subject import Subject, subject_from_dict, subject_to_dict
@@ -35,8 +39,17 @@ def definition_texts(
         texts["model"] = model_text(keypoint_set)
         texts["subject"] = subject_text(subject)
     if settings is not None:
-        texts["settings"] = yaml_text(to_dict(settings))
+        texts["settings"] = yaml_text({**to_dict(settings), "versions": versions()})
     return texts
+
+
+def versions() -> dict[str, str]:
+    """Of what made a result: so that years later one knows what to install to get it again."""
+    found = {"markerless_biomech": __version__, "python": platform.python_version()}
+    for name in ("jax", "jaxlib", "mujoco", "numpy", "scipy"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def yaml_text(content: Any) -> str:

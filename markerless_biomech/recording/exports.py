@@ -1,110 +1,113 @@
-"""Results as tables: joints.csv for spreadsheets and OpenSim users.
-
-OpenSim's pelvis has x forward, y up, z right; its angles are a body-fixed rotation about z (tilt), then x (list), then
-y (rotation) of the pelvis in a ground with y up. Ours has x forward, y left, z up, so OpenSim's (x, y, z) is our
-(x, z, -y), for the pelvis and for the world alike.
-"""
+"""Results and subjects in the files of other programs; one module a format, docs/exports.md says what is in each."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections import Counter
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from ..body.names import JOINT_NAMES
+from ..body.mjcf import mjcf_text
+from ..body.subject import Subject, load_subject
+from ..body.urdf import urdf_text
 from ..errors import InputError
 from ..files import refuse_existing, refuse_folder, write_text
-from ..results import BodyEstimate, Tracking
-from ..rotations import matrix_from_xyzw, xyzw_from_wxyz
-from .bags import open_bag
-from .recorded_session import RESULT_READERS, relative_name
-from .result_bag import RESULTS
+from ..keypoints import load_keypoint_set
+from .export_bvh import bvh_text
+from .export_c3d import write_c3d
+from .export_csv import events_csv, joints_csv
+from .export_motion import Motion, read_bodies, read_motion, read_steps, read_subject
+from .export_opensim import OPENSIM_MODELS, mot_text, trc_text
 
-PELVIS_COLUMNS = ("pelvis_tx", "pelvis_ty", "pelvis_tz", "pelvis_tilt", "pelvis_list", "pelvis_rotation")
-JOINT_COLUMNS = ("time_s", *JOINT_NAMES, *PELVIS_COLUMNS)
+MOTION_FORMATS = ("csv", "trc", "mot", "c3d", "bvh")
+"""Formats that hold a result over time."""
 
-OPENSIM_FROM_ROS = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-"""p_opensim = OPENSIM_FROM_ROS p_ros."""
+SUBJECT_FORMATS = ("urdf", "mjcf")
+"""Formats that hold the scaled subject."""
 
-TOPIC_FROM_RESULT = {
-    "refit": "body_state_refit",
-    "settled": "body_state_settled",
-    "live": "body_state",
-    "truth": "truth/body_state",
-}
-"""The best result comes first."""
+FORMATS = (*MOTION_FORMATS, *SUBJECT_FORMATS)
 
 
-def pelvis_angles_deg(quaternion_wxyz: np.ndarray) -> np.ndarray:
-    """(..., 3) tilt, list, rotation (deg) of the pelvis: R = Rz(tilt) Rx(list) Ry(rotation) in OpenSim's axes.
+def export(
+    source: str | Path,
+    out: str | Path,
+    kind: str = "csv",
+    result: str | None = None,
+    opensim_model: str = OPENSIM_MODELS[0],
+    force: bool = False,
+) -> dict[str, Any]:
+    """Write `out` in the format `kind` from a bag (for urdf and mjcf also from a subject.yaml); say what is in it.
 
-    A forward lean has negative tilt; a pelvis whose right side is down has positive list; a turn to the left has
-    positive rotation.
+    Without `result` the best that the bag holds. Raises InputError for what cannot be read, held or written.
     """
-    turn = matrix_from_xyzw(xyzw_from_wxyz(quaternion_wxyz))
-    r = OPENSIM_FROM_ROS @ turn @ OPENSIM_FROM_ROS.T
-    # Rz(t) Rx(l) Ry(r): row 3 is (-cos l sin r, sin l, cos l cos r), column 2 is (-sin t cos l, cos t cos l, sin l).
-    tilt = np.arctan2(-r[..., 0, 1], r[..., 1, 1])
-    obliquity = np.arcsin(np.clip(r[..., 2, 1], -1.0, 1.0))
-    rotation = np.arctan2(-r[..., 2, 0], r[..., 2, 2])
-    return np.degrees(np.stack([tilt, obliquity, rotation], axis=-1))
+    out = Path(out)
+    refuse_folder(out)
+    refuse_existing(out, force)
+    if kind in SUBJECT_FORMATS:
+        subject = _subject(Path(source), result)
+        text = urdf_text(subject) if kind == "urdf" else mjcf_text(subject, _own_keypoint_set(subject))
+        write_text(out, text, force)
+        return {"subject": subject.name}
+    if kind == "csv":
+        return _write_tables(source, out, result, force)
+    motion = read_motion(source, result)
+    _write_motion(motion, kind, out, opensim_model, force)
+    rows = int(motion.held.sum())
+    return {"result": motion.result, "rows": rows, "empty_rows": len(motion.held) - rows, **_time_base(motion)}
 
 
-def joints_csv(bodies: Sequence[BodyEstimate]) -> str:
-    """The text of joints.csv: one row a state, LOST left out; time is the header's stamp."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(JOINT_COLUMNS)
-    for body in bodies:
-        if body.tracking is Tracking.LOST:
-            continue
-        joints_deg = np.degrees(body.qpos[7:])
-        numbers = (*joints_deg, *body.qpos[:3], *pelvis_angles_deg(body.qpos[3:7]))
-        seconds, nanoseconds = divmod(body.stamp_ns, 1_000_000_000)
-        writer.writerow([f"{seconds}.{nanoseconds:09d}", *(f"{x:.6f}" for x in numbers)])
-    return text.getvalue()
-
-
-def export_joints(bag: str | Path, out: str | Path, result: str | None = None, force: bool = False) -> tuple[str, int]:
-    """Write joints.csv of a bag's 'refit', 'settled', 'live' or 'truth' states; without a name the best result.
-
-    Returns the result's name and the number of rows.
-    """
-    refuse_folder(Path(out))
-    refuse_existing(Path(out), force)
-    result, bodies = read_bodies(bag, result)
-    text = joints_csv(bodies)
+def _write_tables(source: str | Path, out: Path, result: str | None, force: bool) -> dict[str, Any]:
+    """The joints' table, and the events' beside it where there are any: events.csv beside joints.csv."""
+    name, bodies = read_bodies(source, result)
+    steps, text = read_steps(source, name), joints_csv(bodies)
+    events_out = out.with_name("events.csv" if out.name == "joints.csv" else f"{out.stem}_events{out.suffix}")
+    if steps:
+        refuse_folder(events_out)
+        refuse_existing(events_out, force)
+        write_text(events_out, events_csv(steps), force)
     write_text(out, text, force)
-    return result, text.count("\n") - 1
+    found = {"result": name, "rows": text.count("\n") - 1}
+    return {**found, "events": events_out, "event_rows": len(steps)} if steps else found
 
 
-def read_bodies(bag: str | Path, result: str | None = None) -> tuple[str, list[BodyEstimate]]:
-    """Name and states, in the order of their stamps, of one result; without a name the best that is there."""
-    with open_bag(bag) as reader:
-        counts = Counter(relative_name(topic) for topic in reader.topics if reader.count(topic))
-        held = [name for name, topic in TOPIC_FROM_RESULT.items() if counts[topic]]
-        wanted = [result] if result else [name for name in held if name != "truth"]
-        for name in wanted:
-            topic = TOPIC_FROM_RESULT[name]
-            messages = reader.messages(lambda full, topic=topic: relative_name(full) == topic)
-            bodies = [RESULT_READERS[topic](message) for _, message, _ in messages]
-            if any(body.tracking is not Tracking.LOST for body in bodies):
-                return name, sorted(bodies, key=lambda body: body.stamp_ns)
-    if any(name in held for name in wanted) or (not held and counts["fit_report"]):
-        raise InputError(
-            f"{bag}: the subject was never tracked, so nothing can be written; 'markerless-biomech evaluate' says why"
-        )
-    raise InputError(_nothing_held(bag, result, held))
+def _write_motion(motion: Motion, kind: str, out: Path, opensim_model: str, force: bool) -> None:
+    if kind == "c3d":
+        _write_whole(out, lambda path: write_c3d(motion, path))
+        return
+    if kind == "mot":
+        text = mot_text(motion, opensim_model)
+    else:
+        text = trc_text(motion, out.name) if kind == "trc" else bvh_text(motion)
+    write_text(out, text, force)
 
 
-def _nothing_held(bag: str | Path, result: str | None, held: list[str]) -> str:
-    """The sentence that says so, and what to do."""
-    wanted = f"{result} result" if result else "result"
-    there = f" (only {', '.join(held)})" if held else ""
-    if result == "truth":
-        return f"{bag}: holds no truth{there}; only bags of 'markerless-biomech simulate' do"
-    return f"{bag}: holds no {wanted}{there}; run 'markerless-biomech {RESULTS[result or 'live']}' on it first"
+def _time_base(motion: Motion) -> dict[str, Any]:
+    """Frames a second, and the stamp of time 0 as seconds in words: a float would lose nanoseconds."""
+    seconds, nanoseconds = divmod(int(motion.stamps_ns[0]), 1_000_000_000)
+    return {"rate_hz": motion.rate_hz, "time_0": f"{seconds}.{nanoseconds:09d}"}
+
+
+def _subject(source: Path, result: str | None) -> Subject:
+    """Of a subject.yaml, else of a bag's results or truth."""
+    is_file = source.suffix in (".yaml", ".yml") and source.is_file()
+    return load_subject(source) if is_file else read_subject(source, result or "live")
+
+
+def _own_keypoint_set(subject: Subject) -> Any:
+    """The shipped set that the subject's offsets are for; None where it is a lab's own, which is not at hand."""
+    try:
+        return load_keypoint_set(subject.keypoint_set) if subject.keypoint_set else None
+    except InputError:
+        return None
+
+
+def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Let a library write a file, whole or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            write(Path(folder) / path.name)
+            os.replace(Path(folder) / path.name, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror or error})") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from ..session import SessionFit, Trial, TrialFit, fit_trajectories
 from ..settings import SessionSettings, to_dict
 from .bags import BagWriter, check_writable, open_bag
 from .camera_health import fitted_cameras
-from .definitions import definition_texts, model_id, subject_from_text, yaml_text
+from .definitions import definition_texts, model_id, subject_from_text, versions, yaml_text
 from .recorded_session import RecordedSession, read_session, relative_name
 from .result_messages import body_to_message, cameras_to_message
 from .session_bag import write_definitions
@@ -61,19 +61,20 @@ class RefitSummary:
 
 def refit(
     bag: str | Path,
-    subject: Subject,
+    subject: Subject | None,
     out: str | Path,
     settings: SessionSettings | None = None,
     force: bool = False,
     keypoint_set: KeypointSet | None = None,
     progress: Progress = lambda *_: None,
 ) -> RefitSummary:
-    """Fit `bag` offline and write `out`."""
+    """Fit `bag` offline and write `out`; without a subject for the one that the bag defines."""
     if Path(out).resolve() == Path(bag).resolve():
         raise InputError(f"{out} is the bag to be read; give --out another name")
     check_writable(Path(out), force)
     settings = settings or SessionSettings()
     session = read_session(bag, keypoint_set)
+    subject = subject or _own_subject(session)
     trial = trial_from_session(session)
     start_s = time.monotonic()
     fit = fit_trajectories([trial], session.keypoint_set, subject, settings, progress)
@@ -100,6 +101,13 @@ def _copy_input(writer: BagWriter, session: RecordedSession, unwanted: frozenset
     with open_bag(session.path) as reader:
         for connection, time_ns, data in reader.raw_messages(lambda topic: relative_name(topic) not in unwanted):
             writer.write_raw(connection.topic, connection.msgtype, data, time_ns, like=connection)
+
+
+def _own_subject(session: RecordedSession) -> Subject:
+    """Whom the bag's results are of."""
+    if "subject" not in session.definitions:
+        raise InputError(f"{session.path}: defines no subject; give --subject with the person's file")
+    return subject_from_text(session.definitions["subject"], f"{session.path}: definitions/subject")
 
 
 def _has_live_results(session: RecordedSession) -> bool:
@@ -136,7 +144,7 @@ def _write_definitions(
     start_ns = session.frames[0].arrival_ns
     live = yaml.safe_load(session.definitions.get("settings", "")) if keep_settings else None
     texts = definition_texts(session.keypoint_set, session.rig, subject)
-    texts["settings"] = yaml_text({**(live or {}), "refit": to_dict(settings)})
+    texts["settings"] = yaml_text({**(live or {}), "refit": {**to_dict(settings), "versions": versions()}})
     write_definitions(writer, texts, start_ns)
     writer.write_text("/robot_description", urdf_text(subject), start_ns)
 
@@ -148,7 +156,16 @@ def _write_results(writer: BagWriter, session: RecordedSession, trial: Trial, fi
         message = body_to_message(writer.types, body, world, model_id=name)
         writer.write("/body_state_refit", message, frame_set.last_arrival_ns)
     report = _camera_report(fit.trials[0])
-    cameras = fitted_cameras(trial.rig, report.stamp_ns, fit.cameras, report)
+    rig = trial.rig if fit.rig is None else fit.rig.rig
+    cameras = fitted_cameras(rig, report.stamp_ns, fit.cameras, report)
+    if fit.rig is not None:
+        cameras = replace(
+            cameras,
+            covariance=np.array([fit.rig.covariance[name] for name in cameras.names]),
+            correction_deg=np.array([fit.rig.correction_deg[name] for name in cameras.names]),
+            correction_m=np.array([fit.rig.correction_m[name] for name in cameras.names]),
+            calibration_version=2,
+        )
     end_ns = max(frame.arrival_ns for frame in session.frames)
     writer.write("/fitted_cameras", cameras_to_message(writer.types, cameras, world), end_ns)
 

@@ -36,10 +36,12 @@ def write_cameras(writer: BagWriter, rig: Rig, time_ns: int) -> None:
     writer.write("/tf_static", message, time_ns)
 
 
-def write_frame(writer: BagWriter, frame: KeypointFrame, keypoint_set: KeypointSet, rig: Rig) -> None:
-    """One camera's keypoints, as received at the frame's arrival."""
+def write_frame(
+    writer: BagWriter, frame: KeypointFrame, keypoint_set: KeypointSet, rig: Rig, set_name: str = ""
+) -> None:
+    """One camera's keypoints, as received at the frame's arrival; `set_name` is another set that the message names."""
     frame_id = rig.cameras[frame.camera].frame_id
-    message = keypoint_frame_to_message(writer.types, frame, keypoint_set.name, frame_id)
+    message = keypoint_frame_to_message(writer.types, frame, set_name or keypoint_set.name, frame_id)
     writer.write(f"/{frame.camera}/keypoints", message, frame.arrival_ns)
 
 

@@ -14,6 +14,9 @@ import numpy as np
 from ..cameras.rig import rig_text
 from ..results import BodyEstimate, Tracking
 from ..settings import SimulationSettings, to_dict
+from ..simulation.faulted_frames import sent_in_order
+from ..simulation.faulted_scene import person_is_there, true_rig_at
+from ..simulation.faults import parse_faults
 from ..simulation.virtual_rig import START_NS, SimulatedSession
 from ..simulation.virtual_rig import simulate as simulate_session
 from .bags import BagWriter, check_writable
@@ -39,9 +42,10 @@ def write_simulation(
         write_cameras(writer, session.rig_nominal, START_NS)
         _write_truth(writer, session)
         count = session.keypoints.shape[0] * session.keypoints.shape[1]
-        for index, frame in enumerate(session.frames(START_NS)):
-            write_frame(writer, frame, session.keypoint_set, session.rig_nominal)
-            progress((index + 1) / count)
+        faults = parse_faults(settings.faults)
+        for index, sent in enumerate(sent_in_order(session, lambda: faults, range(len(session.stamps_ns)))):
+            write_frame(writer, sent.frame, session.keypoint_set, session.rig_nominal, sent.keypoint_set)
+            progress(min(1.0, (index + 1) / count))
         writer.add_file("subject.yaml", subject_text(session.subject))
         writer.add_file("rig.yaml", rig_text(session.rig_nominal))
     return {
@@ -89,11 +93,16 @@ def _write_truth(writer: BagWriter, session: SimulatedSession) -> None:
         "simulation": yaml_text(to_dict(session.settings)),
     }
     write_definitions(writer, texts, START_NS, "truth/")
-    cameras = fitted_cameras(session.rig_true, START_NS)
-    writer.write("/truth/fitted_cameras", cameras_to_message(writer.types, cameras), START_NS)
-    name = model_id(session.keypoint_set)
-    for frame in range(len(session.motion.stamps_s)):
+    faults = parse_faults(session.settings.faults)
+    name, poses = model_id(session.keypoint_set), np.zeros(0)
+    for frame, time_s in enumerate(session.motion.stamps_s.tolist()):
         body = true_body(session, frame)
-        writer.write("/truth/body_state", body_to_message(writer.types, body, model_id=name), body.stamp_ns)
+        cameras = fitted_cameras(true_rig_at(session, faults, time_s), body.stamp_ns)
+        if not np.array_equal(cameras.poses, poses):
+            poses = cameras.poses
+            writer.write("/truth/fitted_cameras", cameras_to_message(writer.types, cameras), body.stamp_ns)
+        if person_is_there(faults, time_s):
+            writer.write("/truth/body_state", body_to_message(writer.types, body, model_id=name), body.stamp_ns)
     for step in true_steps(session):
-        writer.write("/truth/step_events", step_to_message(writer.types, step), step.stamp_ns)
+        if person_is_there(faults, (step.stamp_ns - START_NS) * 1e-9):
+            writer.write("/truth/step_events", step_to_message(writer.types, step), step.stamp_ns)

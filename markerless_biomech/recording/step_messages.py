@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from ..gait.values import SIDES, TYPES_OF_EVENT, StepEvent
 from .message_types import (
     Types,
     header_to_message,
@@ -15,8 +13,8 @@ from .message_types import (
     xyz_from_message,
 )
 
-SIDES = ("left", "right")
-TYPES_OF_EVENT = ("heel_strike", "toe_off")
+StepRecord = StepEvent
+"""As it is in a bag."""
 
 _LENGTHS = ("step_length_m", "step_width_m", "stride_length_m")
 _NUMBERS = (
@@ -27,35 +25,6 @@ _NUMBERS = (
     "step_time_s",
     "stride_time_s",
 )
-_NAN = float("nan")
-
-
-@dataclass(frozen=True, eq=False)
-class StepRecord:
-    """One revision of one event; NaN where a figure is undefined."""
-
-    stamp_ns: int
-    side: str
-    """'left' or 'right'."""
-    type: str
-    """'heel_strike' or 'toe_off'."""
-    foot_position_m: np.ndarray
-    """(3,) in world: the heel at a heel strike, the toe at a toe off."""
-    id: int
-    revision: int = 0
-    final: bool = True
-    withdrawn: bool = False
-    time_std_s: float = 0.0
-    confidence: float = 1.0
-    step_length_m: float = _NAN
-    step_width_m: float = _NAN
-    stride_length_m: float = _NAN
-    step_length_std_m: float = _NAN
-    step_width_std_m: float = _NAN
-    stride_length_std_m: float = _NAN
-    step_time_s: float = _NAN
-    stride_time_s: float = _NAN
-    calibration_version: int = 1
 
 
 def step_to_message(types: Types, step: StepRecord, world_frame: str = "world") -> Any:

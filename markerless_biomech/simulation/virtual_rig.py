@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -18,6 +19,7 @@ from ..rotations import xyzw_from_wxyz
 from ..settings import SimulationSettings, checked
 from .camera_ring import nominal_rig, project, true_rig
 from .detector import TrueView, detect
+from .faults import parse_faults
 from .motion import GaitEvent, Motion
 from .occlusion import body_capsules, hidden_sites
 from .paths import seamless
@@ -58,6 +60,11 @@ class SimulatedSession:
     qvel: np.ndarray
     """(F, 40) true velocities at motion.stamps_s: m/s in world, rad/s about pelvis axes, rad/s."""
 
+    @cached_property
+    def skeleton(self) -> Skeleton:
+        """The true person's kinematics."""
+        return build_skeleton(self.subject, self.keypoint_set)
+
     @property
     def events(self) -> tuple[GaitEvent, ...]:
         """True heel strikes and toe offs, times since the start of the session."""
@@ -70,23 +77,24 @@ class SimulatedSession:
 
     def frame(self, index: int, start_ns: int = START_NS) -> list[KeypointFrame]:
         """Frame `index` of every camera, by arrival; past the end the session starts over and time goes on."""
+        row = index % len(self.stamps_ns)
+        order = np.argsort(self.arrivals_ns[row], kind="stable")
+        return [self.camera_frame(index, int(camera), start_ns) for camera in order]
+
+    def camera_frame(self, index: int, camera: int, start_ns: int = START_NS) -> KeypointFrame:
+        """Frame `index` of the rig's camera number `camera`."""
         lap, row = divmod(index, len(self.stamps_ns))
         offset_ns = start_ns + lap * self.period_ns
-        frames = []
-        for camera in np.argsort(self.arrivals_ns[row], kind="stable"):
-            name, calibration = list(self.rig_true.cameras.items())[camera]
-            points = self.keypoints[row, camera]
-            frames.append(
-                KeypointFrame(
-                    camera=name,
-                    stamp_ns=int(self.stamps_ns[row, camera]) + offset_ns,
-                    arrival_ns=int(self.arrivals_ns[row, camera]) + offset_ns,
-                    points=points[None] if (points[:, 2] > 0.0).any() else np.zeros((0, *points.shape), np.float32),
-                    frame_number=index + 1,
-                    size_px=(calibration.width, calibration.height),
-                )
-            )
-        return frames
+        calibration = list(self.rig_true.cameras.values())[camera]
+        points = self.keypoints[row, camera]
+        return KeypointFrame(
+            camera=calibration.name,
+            stamp_ns=int(self.stamps_ns[row, camera]) + offset_ns,
+            arrival_ns=int(self.arrivals_ns[row, camera]) + offset_ns,
+            points=points[None] if (points[:, 2] > 0.0).any() else np.zeros((0, *points.shape), np.float32),
+            frame_number=index + 1,
+            size_px=(calibration.width, calibration.height),
+        )
 
     def frames(self, start_ns: int = START_NS) -> Iterator[KeypointFrame]:
         """Every camera's frames once, in the order of arrival."""
@@ -97,13 +105,14 @@ class SimulatedSession:
 def simulate(settings: SimulationSettings, person: Subject | None = None) -> SimulatedSession:
     """The whole session; `person` is somebody else than the settings'."""
     checked(settings)
+    parse_faults(settings.faults, true_rig(settings).cameras)
     keypoint_set = load_keypoint_set(settings.keypoint_set)
     subject = person or person_subject(settings)
     motion = walk(settings, subject)
     rig = true_rig(settings)
     skeleton = build_skeleton(subject, keypoint_set)
     exposures_s, arrivals_s = _clock(settings, motion.stamps_s)
-    view = _true_view(settings, skeleton, motion, rig, exposures_s)
+    view = true_view(settings, skeleton, motion, rig, exposures_s)
     keypoints, swapped = detect(settings, keypoint_set, view)
     return SimulatedSession(
         settings=settings,
@@ -132,7 +141,7 @@ def _clock(settings: SimulationSettings, stamps_s: np.ndarray) -> tuple[np.ndarr
     return exposures, np.maximum.accumulate(exposures + delay, axis=0)
 
 
-def _true_view(
+def true_view(
     settings: SimulationSettings, skeleton: Skeleton, motion: Motion, rig: Rig, exposures_s: np.ndarray
 ) -> TrueView:
     """Each camera's perfect view at its own exposure times."""

@@ -8,7 +8,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from markerless_biomech.body.names import JOINT_NAMES
-from markerless_biomech.recording.exports import OPENSIM_FROM_ROS, joints_csv, pelvis_angles_deg
+from markerless_biomech.recording.export_csv import events_csv, joints_csv
+from markerless_biomech.recording.opensim_axes import OPENSIM_FROM_ROS, pelvis_angles_deg
+from markerless_biomech.recording.step_messages import StepRecord
 from markerless_biomech.results import BodyEstimate, Tracking
 
 
@@ -65,3 +67,13 @@ def test_the_table_is_in_degrees_and_leaves_out_lost_states():
     ]
     assert float(rows[0][JOINT_NAMES[5]]) == pytest.approx(5, abs=1e-6)
     assert [float(rows[0][f"pelvis_t{axis}"]) for axis in "xyz"] == [1, 2, 3]
+
+
+def test_the_events_table_leaves_undefined_lengths_empty():
+    def step(number: int, length_m: float) -> StepRecord:
+        return StepRecord(1_700_000_000_250_000_000, "left", "heel_strike", np.zeros(3), number, step_length_m=length_m)
+
+    rows = list(csv.reader(io.StringIO(events_csv([step(1, float("nan")), step(2, 0.6151234)]))))
+    assert rows[0] == ["time_s", "side", "type", "step_length_m", "step_width_m", "stride_length_m"]
+    assert rows[1] == ["1700000000.250000000", "left", "heel_strike", "", "", ""]
+    assert rows[2][3] == "0.615123"

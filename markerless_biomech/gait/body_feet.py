@@ -1,0 +1,76 @@
+"""Feet of the fitted body as samples for the detector.
+
+Where the keypoint set marks the toes, the points are the soles' heel and tip of the big toe, landmarks of the body
+model: left and right are then the same points of the foot, and no keypoint's offset enters a step length. A set that
+marks nothing on the toes cannot tell how they are bent: then the rearmost and foremost keypoints of the rigid foot are
+taken as they are, and events are those of a force plate, to which such points were fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..body.base import base_sites
+from ..body.model import body_parameters, sites
+from ..body.subject import Subject
+from ..keypoints import KeypointSet
+from ..results import BodyEstimate, Tracking
+from .rules import FORCE_PLATE, STANDING, EventReference
+from .values import FootSample
+
+_POINTS = ("sole_heel", "sole_big_toe", "sole_first_metatarsal")
+_LANDMARKS = base_sites(tuple([f"{point}_{side}" for side in "lr" for point in _POINTS]))
+_HEEL_ENDS_M, _FOREFOOT_BEGINS_M = 0.03, 0.10
+"""Forward of the heel bone's origin: a keypoint behind the one is at the heel, one before the other on the forefoot."""
+
+
+class BodyFeet:
+    """Heels and toes of one subject, seen through one keypoint set."""
+
+    def __init__(self, subject: Subject, keypoint_set: KeypointSet) -> None:
+        used = keypoint_set.weights > 0
+        bodies = np.array(keypoint_set.bodies)
+        self.toes_seen = bool(np.any(used & np.isin(bodies, ("toes_l", "toes_r"))))
+        self._foot_sites = [used & np.isin(bodies, (f"calcn_{side}", f"toes_{side}")) for side in "lr"]
+        forward_m = keypoint_set.positions_m[:, 0]
+        on_heel_bone = [used & (bodies == f"calcn_{side}") for side in "lr"]
+        self._heel_site = [_extreme(-forward_m, here & (forward_m < _HEEL_ENDS_M)) for here in on_heel_bone]
+        self._front_site = [_extreme(forward_m, here & (forward_m > _FOREFOOT_BEGINS_M)) for here in on_heel_bone]
+        self._parameters = body_parameters(subject, _LANDMARKS)
+
+    @property
+    def reference(self) -> EventReference:
+        """What counts as the instant of an event for these points."""
+        return STANDING if self.toes_seen else FORCE_PLATE
+
+    def sample(self, body: BodyEstimate) -> FootSample | None:
+        """The feet of one estimate; None while nobody is tracked."""
+        if body.tracking is Tracking.LOST:
+            return None
+        soles = np.asarray(sites(self._parameters, np.asarray(body.qpos, np.float32)), dtype=float)
+        heel, tip, forefoot = np.swapaxes(soles.reshape(2, len(_POINTS), 3), 0, 1)
+        if not self.toes_seen:
+            heel = self._sites_or(self._heel_site, heel, body)
+            tip = self._sites_or(self._front_site, forefoot, body)
+        std_m = np.array([self._std_m(body, foot) for foot in (0, 1)])
+        pelvis_m = np.asarray(body.qpos[:3], dtype=float)
+        return FootSample(body.stamp_ns, heel, tip, std_m, std_m, pelvis_m, body.settled)
+
+    @staticmethod
+    def _sites_or(index: Sequence[int | None], soles_m: np.ndarray, body: BodyEstimate) -> np.ndarray:
+        """(2, 3) keypoint sites, or points of the soles where the set has none."""
+        if None in index:
+            return soles_m
+        return np.asarray(body.sites_m[np.array(index, dtype=int)], dtype=float)
+
+    def _std_m(self, body: BodyEstimate, foot: int) -> float:
+        """SD of the foot's keypoint sites; of all sites where the set has none there."""
+        own = body.sites_std_m[self._foot_sites[foot]]
+        return float(np.mean(own if own.size else body.sites_std_m))
+
+
+def _extreme(value: np.ndarray, allowed: np.ndarray) -> int | None:
+    """Index of the greatest allowed value; None where none is allowed."""
+    return int(np.argmax(np.where(allowed, value, -np.inf))) if allowed.any() else None

@@ -1,0 +1,166 @@
+"""The rig as it is known from minute to minute: slow bundle adjustment beside the live fit.
+
+Batches of frame sets come with the poses that the live fit gave them. Each is fitted again with the cameras free, about
+what the batches before have said; that is forgotten with a half-life, the nominal calibration never. What images cannot
+tell (the rig's similarity) is taken out over the cameras that stood still, so that none of them moves because another
+one does. A value in, a value out; C cameras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import jax
+import numpy as np
+
+from .body.shape import shape_covariance, shape_model, shape_vector
+from .body.subject import Subject
+from .cameras.alignment import steps_of_gauge, world_steps
+from .cameras.calibrated_camera import Rig
+from .cameras.increments import POSE, refined
+from .cameras.refinement import RigFit, fitted_rig
+from .fitting.bundle import Bundle, OuterPrior, Piece
+from .fitting.judgement import Fitted, judge, measure
+from .fitting.offline import Objective
+from .following import Follower, Stretch, body_of, stretches
+from .keypoints import KeypointSet
+from .settings import EstimatorSettings
+
+NEW_POSE_M = 0.08
+"""A frame set counts when the sites have moved by so much (RMS) since the last one that did: standing tells nothing new,
+and what a detector gets wrong of one pose must not be believed a thousand times."""
+
+FRAMES_MOST = 150
+"""Of a batch."""
+
+FEWEST_FRAMES = 10
+"""Poses that differ, below which a batch says nothing."""
+
+PRIOR_DEG, PRIOR_M = 1.0, 0.02
+"""How far the nominal calibration may be off (SD per axis)."""
+
+ITERATIONS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Frame sets in order of time, and the poses (F, 41) that the live fit gave them."""
+
+    frame_sets: tuple
+    qpos: np.ndarray
+    moved: tuple[str, ...] = ()
+    """Cameras that are known not to stand where the rig in use has them."""
+
+
+@dataclass(frozen=True, eq=False)
+class RigKnowledge:
+    """What is known of the rig, as increments of the reference rig's cameras."""
+
+    numbers: np.ndarray
+    """(C, POSE)"""
+    information: np.ndarray
+    """(C POSE, C POSE) that the batches' images have left, the nominal calibration's aside."""
+
+
+class RigRefiner:
+    """Holds the reference and what compiled programs need; `take` is a pure step of knowledge."""
+
+    def __init__(
+        self, reference: Rig, subject: Subject, keypoint_set: KeypointSet, half_life_s: float, device: str = "cpu"
+    ) -> None:
+        self.reference = reference
+        self.half_life_s = half_life_s
+        self._names = tuple(reference.cameras)
+        self._keypoint_set = keypoint_set
+        self._subject = subject
+        self._follower = Follower(self._names, keypoint_set, EstimatorSettings(device=device))
+        self._model = shape_model(keypoint_set)
+        std = np.tile([PRIOR_M] * 3 + [float(np.radians(PRIOR_DEG))] * 3, len(self._names))
+        self._nominal = np.diag(1.0 / std**2)
+
+    def nothing(self) -> RigKnowledge:
+        """The reference, and no more than that."""
+        size = len(self._names) * POSE
+        return RigKnowledge(np.zeros((len(self._names), POSE)), np.zeros((size, size)))
+
+    def take(self, knowledge: RigKnowledge, batch: Batch) -> tuple[RigKnowledge, RigFit | None]:
+        """What is known after a batch, and the rig; None where the batch says nothing new."""
+        piece = self._piece(knowledge, batch)
+        if piece is None:
+            return knowledge, None
+        remembered = knowledge.information * 0.5 ** (float(np.ptp(piece.times_s)) / self.half_life_s)
+        before = knowledge.numbers.ravel()
+        information = self._nominal + remembered
+        prior = OuterPrior(np.linalg.solve(information, remembered @ before), information)
+        objective = Objective(self._model, None, len(piece), prior)
+        shape = shape_vector(self._subject, self._keypoint_set)
+        bundle, correlation = measure(self._model, Bundle((piece,), shape, knowledge.numbers))
+        for _ in range(2):
+            descent = objective.descend(bundle, correlation, ITERATIONS)
+            bundle, correlation = measure(self._model, descent.bundle)
+        known = shape_covariance(self._subject, self._keypoint_set)
+        _, covariance, _ = judge(self._model, Fitted(bundle, correlation, descent.terms), None, known, prior)
+        assert bundle.rig is not None
+        said = np.linalg.inv(covariance) - self._nominal
+        cameras = bundle.cameras(piece)
+        numbers = self._without_gauge(bundle.rig, np.asarray(cameras.rotation), covariance, batch.moved)
+        settled = RigKnowledge(numbers, 0.5 * (said + said.T))
+        final = jax.device_put(refined(piece.cameras, numbers.astype(np.float32)))
+        return settled, fitted_rig(self.reference, self._names, final, piece.cameras, numbers, covariance)
+
+    def _piece(self, knowledge: RigKnowledge, batch: Batch) -> Piece | None:
+        """The subject's points in the frame sets whose poses differ; None: too few."""
+        body = body_of(self._subject, self._keypoint_set)
+        nominal = self._follower.arrays(self.reference, batch.frame_sets)
+        now = jax.device_put(refined(nominal, knowledge.numbers.astype(np.float32)))
+        sightings = self._follower.observe(now, batch.frame_sets, batch.qpos, body, self._follower.noise_m)
+        everywhere = np.ones(len(batch.frame_sets), bool)
+        found = stretches(0, batch.frame_sets, batch.qpos, everywhere, sightings, nominal, self._follower.noise_m)
+        longest = max(found, key=len_of, default=None)
+        if longest is None:
+            return None
+        rows = new_poses(_pelvis_and_limbs_m(longest.piece), NEW_POSE_M)
+        if len(rows) < FEWEST_FRAMES:
+            return None
+        rows = rows[:: -(-len(rows) // FRAMES_MOST)]
+        piece = longest.piece
+        observed = jax.tree.map(lambda x: x[rows], piece.observed)
+        return replace(piece, times_s=piece.times_s[rows], qpos=piece.qpos[rows], observed=observed)
+
+    def _without_gauge(
+        self, numbers: np.ndarray, rotation: np.ndarray, covariance: np.ndarray, moved: Sequence[str]
+    ) -> np.ndarray:
+        """Increments less the similarity that fits the cameras that stood still best, each by how well it is known."""
+        still = [index for index, name in enumerate(self._names) if name not in moved]
+        if len(still) < 3:
+            return numbers
+        cameras = list(self.reference.cameras.values())
+        gauge = steps_of_gauge(np.array([camera.position_m for camera in cameras]))
+        to_world = world_steps(rotation)
+        steps = to_world @ numbers.ravel()
+        weight = np.zeros((len(steps), len(steps)))
+        for index in still:
+            own = slice(POSE * index, POSE * index + POSE)
+            weight[own, own] = np.linalg.inv((to_world @ covariance @ to_world.T)[own, own])
+        common = np.linalg.solve(gauge.T @ weight @ gauge, gauge.T @ weight @ steps)
+        return (to_world.T @ (steps - gauge @ common)).reshape(numbers.shape)
+
+
+def len_of(stretch: Stretch) -> int:
+    """Frames."""
+    return len(stretch.piece)
+
+
+def _pelvis_and_limbs_m(piece: Piece) -> np.ndarray:
+    """(F, 40) a pose as lengths: the pelvis' place, and a third of a metre for every radian."""
+    return np.concatenate([piece.qpos[:, :3], 0.3 * piece.qpos[:, 3:]], axis=1)
+
+
+def new_poses(poses_m: np.ndarray, step_m: float) -> np.ndarray:
+    """Rows of the poses that lie at least `step_m` from every one that was chosen before."""
+    chosen: list[int] = []
+    for row, pose in enumerate(poses_m):
+        if not chosen or np.linalg.norm(poses_m[chosen] - pose, axis=1).min() >= step_m:
+            chosen.append(row)
+    return np.array(chosen, dtype=int)
