@@ -15,6 +15,7 @@ import numpy as np
 from .body.model import standing_height_m
 from .body.personal import PERSONAL
 from .body.shape import shape_covariance, shape_model, shape_vector, with_shape
+from .body.soft_tissue import slides_at_zero
 from .body.subject import Subject, subject_from_height
 from .cameras.calibrated_camera import same_rig
 from .cameras.camera import Cameras
@@ -24,6 +25,7 @@ from .fitting.bundle import Bundle, OuterPrior
 from .fitting.judgement import Fitted, judge, measure
 from .fitting.offline import Objective
 from .fitting.shape_prior import open_zeros_std_rad, shape_prior, surprise
+from .fitting.soft_tissue_prior import with_soft_tissue
 from .following import Follower, Stretch, body_of, interpolated, stretches
 from .keypoints import KeypointSet
 from .session_fit import Determined, SessionFit, Trial, TrialFit, determined_by, trial_fit
@@ -75,9 +77,12 @@ def fit_session(
     session = _Session(trials, keypoint_set, settings or SessionSettings(), progress)
     guess_m = height_m or guess_stature_m(session.follower, trials)
     subject = subject_from_height(guess_m, keypoint_set, name)
-    wanted = session.settings.personal_joints
-    subject = replace(subject, personal=np.zeros(PERSONAL)) if wanted else subject
-    prior = shape_prior(keypoint_set, height_m, session.settings.height_std_m, wanted)
+    prior = shape_prior(keypoint_set, height_m, session.settings.height_std_m, session.settings.personal_joints)
+    if session.settings.personal_joints:
+        subject = replace(subject, personal=np.zeros(PERSONAL))
+    if session.settings.soft_tissue:
+        subject = replace(subject, soft_tissue_m_per_rad=slides_at_zero(keypoint_set))
+        prior = with_soft_tissue(prior, keypoint_set)
     found = session.follow(subject)
     shape = shape_vector(subject, keypoint_set)
     fitted = session.descend(session.bundle(found, COARSE_FRAMES, shape, session.no_step()), prior, 0)

@@ -47,9 +47,9 @@ class Determined:
     """How well the data determined one parameter of the subject."""
 
     name: str
-    """'overall', 'thigh_r', ..., 'hip_centre_up_r_m', ..., or 'offset <keypoint> x'."""
+    """'overall', 'thigh_r', ..., 'hip_centre_up_r_m', ..., 'soft tissue <keypoint> x', or 'offset <keypoint> x'."""
     unit: str
-    """'1', 'm' or 'rad'."""
+    """'1', 'm', 'rad' or 'm/rad'."""
     value: float
     prior_mean: float
     prior_std: float

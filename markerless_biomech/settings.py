@@ -115,6 +115,9 @@ class SessionSettings:
     personal_joints: bool = setting(
         False, "Look for hip centres and knee and ankle axes too; kept where left-out cameras are foretold better."
     )
+    soft_tissue: bool = setting(
+        False, "Look for skin that slides on thighs and shanks too; kept where left-out cameras are foretold better."
+    )
     refine_cameras: bool = setting(False, "Fit the cameras' poses too, about those of the calibration.")
     refine_lenses: bool = setting(False, "With refine_cameras: focal length, principal point and k1 too.")
     refine_times: bool = setting(False, "With refine_cameras: by how much each camera exposes later than it says, too.")
@@ -172,6 +175,9 @@ class SimulationSettings:
     )
     scale_sd: float = setting(0.04, "SD of the segment lengths of the person about those of the stature.", "", 0.0, 0.3)
     offset_sd_mm: float = setting(8.0, "SD of each keypoint site's offset, per axis.", "mm", 0.0, 100.0)
+    soft_tissue_mm: float = setting(
+        0.0, "SD, per axis, of how far skin on thighs and shanks slides for each radian of flexion.", "mm", 0.0, 100.0
+    )
     hard_person: bool = setting(False, "Segment lengths +-12 % (uniform) and 15 mm offsets.")
     outliers: float = setting(0.0, "Share of the points that are somewhere else.", "", 0.0, 0.9)
     occlusion: bool = setting(False, "Points behind the person's own body are not seen.")

@@ -73,12 +73,13 @@ def test_calibrate_writes_the_subject_and_says_how_sure_it_is(calibrated):
     }
 
 
-def test_joints_of_ones_own_are_not_kept_for_a_person_without_them(walks, tmp_path):
-    found = answer("calibrate", walks[0]["bag"], "--personal-joints", "--height-m", 1.75, "--out", tmp_path / "a.yaml")
-    joints = found["joints"]
-    assert joints["kept"] == "base model" and load_subject(found["subject"]).personal is None
+def test_skin_that_slides_is_not_kept_for_a_person_whose_skin_stays(walks, tmp_path):
+    found = answer("calibrate", walks[0]["bag"], "--soft-tissue", "--height-m", 1.75, "--out", tmp_path / "a.yaml")
+    choice = found["soft_tissue"]
+    assert choice["kept"] is False and not load_subject(found["subject"]).soft_tissue_m_per_rad
+    assert choice["in_words"].startswith("skin that slides: not kept; cameras left out are foretold to ")
     # 3 px per axis at 4 m, less further away, and what the others cannot say of a camera left out
-    assert 2 < joints["base_px"] < 7 and joints["personal_px"] == pytest.approx(joints["base_px"], rel=0.02)
+    assert 2 < choice["without_px"] < 7 and choice["with_px"] == pytest.approx(choice["without_px"], rel=0.02)
 
 
 def test_calibrate_says_in_words_what_it_could_not_determine(walks, tmp_path):

@@ -11,9 +11,18 @@ import numpy as np
 import pytest
 from made_results import made_fit, made_session, with_calibrated_subject
 
-from markerless_biomech.body.population import population_prior
+from markerless_biomech.body.population import personal_std, population_prior
 from markerless_biomech.body.scaling import neutral_qpos
-from markerless_biomech.recording.knowledge import in_words, known_scales, known_segments, scale_prior, undetermined
+from markerless_biomech.body.soft_tissue import slides_at_zero
+from markerless_biomech.recording.knowledge import (
+    in_words,
+    known_personal,
+    known_scales,
+    known_segments,
+    known_slides,
+    scale_prior,
+    undetermined,
+)
 from markerless_biomech.recording.report import write_session_report
 from markerless_biomech.recording.report_subject import evidence_of_bag, subject_figures, write_subject_report
 from markerless_biomech.recording.result_bag import ResultBag
@@ -51,6 +60,25 @@ def test_a_bags_report_has_the_section_where_the_subjects_spread_is_known(sessio
     unknown = dataclasses.replace(session, subject=dataclasses.replace(session.subject, covariance=None))
     assert evidence_of_bag(unknown) is None
     assert evidence_of_bag(dataclasses.replace(session, live=None, settled=None)) is None
+
+
+def test_joints_and_skin_of_ones_own_have_their_intervals_in_the_report(session: ResultBag, tmp_path: Path) -> None:
+    keypoint_set, rng = session.keypoint_set, np.random.default_rng(4)
+    slides = {name: rng.normal(0.0, 0.01, 3) for name in slides_at_zero(keypoint_set)}
+    person = dataclasses.replace(
+        session.subject, personal=rng.normal(0.0, 0.5 * personal_std()), soft_tissue_m_per_rad=slides
+    )
+    after = [np.full(10, 0.004), 0.3 * personal_std(), np.full(3 * len(slides), 0.002), np.full(3 * 87, 0.003)]
+    person = dataclasses.replace(person, covariance=np.diag(np.concatenate(after) ** 2))
+    own, skin = known_personal(person), known_slides(person, keypoint_set)
+    np.testing.assert_allclose([one.posterior_std for one in own], 0.3 * personal_std())
+    assert {one.posterior_std for one in skin} == {0.002} and len(skin) == 3 * len(slides)
+    assert in_words(skin[0].name) == "lfrontthigh, forward" and skin[0].unit == "m/rad"
+    assert undetermined(own) == [] == undetermined(skin)
+    page = write_session_report(dataclasses.replace(session, subject=person), tmp_path / "own.html", "t")
+    assert {"subject_joints", "subject_soft_tissue"} <= {one.stem for one in (tmp_path / "own_pictures").iterdir()}
+    assert "slides for each radian" in page.read_text()
+    assert known_personal(session.subject) == () == known_slides(session.subject, keypoint_set)
 
 
 def test_a_bags_residuals_are_those_of_its_best_result(session: ResultBag) -> None:

@@ -21,6 +21,7 @@ from .base import NEUTRAL_VERTEX_M
 from .names import BODY_NAMES, SCALE_NAMES
 from .personal import PERSONAL_NAMES
 from .scaling import standing_height_m
+from .soft_tissue import sliding_keypoints
 from .subject import subject_from_height
 
 FACTORS = ("overall", "pelvis", "thigh", "leg", "arm", "trunk_length", "shoulder_width")
@@ -109,6 +110,14 @@ def personal_std() -> np.ndarray:
     axis_rad, pelvis_rad = np.radians(tilts_deg)
     std_of_kind = {"hip": hip_m, "knee": axis_rad, "ankle": axis_rad, "pelvis": pelvis_rad}
     return np.array([std_of_kind[name.split("_")[0]] for name in PERSONAL_NAMES])
+
+
+def slide_std_m_per_rad(keypoint_set: KeypointSet) -> np.ndarray:
+    """(S,) SD of the slide of each keypoint on a thigh or shank about 0, the same along each axis (m/rad)."""
+    content, where = _shipped()
+    thigh, shank = _numbers(content, where, "soft_tissue_sd", ("thigh_m_per_rad", "shank_m_per_rad"), (1e-4, 0.1))
+    std_of_segment = {"femur": thigh, "tibia": shank}
+    return np.array([std_of_segment[_unsided(keypoint_set.bodies[index])] for index in sliding_keypoints(keypoint_set)])
 
 
 def population_from_text(text: str, where: str) -> dict[str, Any]:

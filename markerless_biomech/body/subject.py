@@ -28,6 +28,7 @@ _HEIGHT_M = (0.5, 2.5)
 _MASS_KG = (2.0, 400.0)
 _SCALE = (-0.8, 1.5)
 _OFFSET_M = (-0.5, 0.5)
+_SLIDE_M_PER_RAD = (-0.2, 0.2)
 _PERSONAL = {"m": (-0.1, 0.1), "rad": (-0.5, 0.5)}
 
 
@@ -45,11 +46,14 @@ class Subject:
     """(15,) joint centres and axes of one's own by PERSONAL_NAMES; None: those of the base model."""
     offsets_m: dict[str, np.ndarray] = field(default_factory=dict)
     """(3,) offset by keypoint name, in the carrying body's frame (m); a keypoint that is not named has none."""
+    soft_tissue_m_per_rad: dict[str, np.ndarray] = field(default_factory=dict)
+    """(3,) by keypoint name: how its skin slides with the flexion of the joint above (soft_tissue.py), in the carrying
+    body's frame; empty: no skin slides."""
     keypoint_set: str = ""
-    """Name of the keypoint set that the offsets are for."""
+    """Name of the keypoint set that offsets and slides are for."""
     covariance: np.ndarray | None = None
-    """Of the 10 scales, the 15 personal numbers where there are any, and x y z of each of the N offsets in their order:
-    (10 + 3 N, 10 + 3 N) or (25 + 3 N, 25 + 3 N). None: unknown."""
+    """(X, X) with X = 10 [+ 15] + 3 S + 3 N: of the scales, the personal numbers where there are any, x y z of each of
+    the S slides, and x y z of each of the N offsets, in their order. None: unknown."""
     residual_px: float | None = None
     """Mean reprojection error of the fit that found this subject; None: not fitted."""
     base_model: str = BASE_MODEL
@@ -108,7 +112,8 @@ def subject_to_dict(subject: Subject) -> dict[str, Any]:
         "scales": {name: float(value) for name, value in zip(SCALE_NAMES, subject.scales, strict=True)},
         **_personal_to_dict(subject),
         "keypoint_set": subject.keypoint_set,
-        "offsets_m": {name: [float(x) for x in offset] for name, offset in subject.offsets_m.items()},
+        "offsets_m": _vectors(subject.offsets_m),
+        **({"soft_tissue_m_per_rad": _vectors(slides)} if (slides := subject.soft_tissue_m_per_rad) else {}),
         "residual_px": None if subject.residual_px is None else float(subject.residual_px),
         "covariance": None if subject.covariance is None else _packed(subject.covariance),
     }
@@ -120,11 +125,10 @@ def subject_from_dict(content: Any, where: str) -> Subject:
     version = read.equal("version", FILE_VERSION, "another version of the file format; calibrate again")
     read.equal("base_model", BASE_MODEL, "another body; calibrate again")
     read.equal("base_model_version", BASE_MODEL_VERSION, "another version of the base model; calibrate again")
-    offsets = {
-        name: np.array(read.numbers("offsets_m", f"offsets_m.{name}", value, 3, _OFFSET_M))
-        for name, value in read.mapping("offsets_m").items()
-    }
-    personal = read.personal()
+    offsets, personal = read.vectors("offsets_m", _OFFSET_M), read.personal()
+    has_slides = content.get("soft_tissue_m_per_rad") is not None
+    slides = read.vectors("soft_tissue_m_per_rad", _SLIDE_M_PER_RAD) if has_slides else {}
+    numbers = len(SCALE_NAMES) + (0 if personal is None else PERSONAL) + 3 * len(slides) + 3 * len(offsets)
     return Subject(
         name=read.text("name"),
         height_m=read.number("height_m", _HEIGHT_M),
@@ -132,8 +136,9 @@ def subject_from_dict(content: Any, where: str) -> Subject:
         scales=read.scales(),
         personal=personal,
         offsets_m=offsets,
+        soft_tissue_m_per_rad=slides,
         keypoint_set=read.text("keypoint_set"),
-        covariance=read.covariance(len(SCALE_NAMES) + (0 if personal is None else PERSONAL) + 3 * len(offsets)),
+        covariance=read.covariance(numbers),
         residual_px=None if content.get("residual_px") is None else read.number("residual_px", (0.0, 1e4)),
         date=read.text("date"),
         version=version,
@@ -145,6 +150,10 @@ def _personal_to_dict(subject: Subject) -> dict[str, Any]:
     if subject.personal is None:
         return {}
     return {"personal": {name: float(value) for name, value in zip(PERSONAL_NAMES, subject.personal, strict=True)}}
+
+
+def _vectors(vector_of_name: dict[str, np.ndarray]) -> dict[str, list[float]]:
+    return {name: [float(x) for x in vector] for name, vector in vector_of_name.items()}
 
 
 class _Reader:
@@ -189,6 +198,11 @@ class _Reader:
             if isinstance(x, bool) or not isinstance(x, (int, float)) or not bounds[0] <= x <= bounds[1]:
                 raise self.wrong(label, value if count > 1 else x, expected)
         return [float(x) for x in value]
+
+    def vectors(self, name: str, bounds: tuple[float, float]) -> dict[str, np.ndarray]:
+        """Three numbers by keypoint name."""
+        values = self.mapping(name)
+        return {key: np.array(self.numbers(name, f"{name}.{key}", value, 3, bounds)) for key, value in values.items()}
 
     def scales(self) -> np.ndarray:
         values = self.mapping("scales")

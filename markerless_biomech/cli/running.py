@@ -19,7 +19,7 @@ from ..errors import InputError
 TRACEBACK_VARIABLE = "MARKERLESS_BIOMECH_TRACEBACK"
 """Set to anything to see the traceback of an unexpected failure."""
 
-FOR_JSON_ALONE = ("per_joint", "per_segment", "determined", "offsets")
+FOR_JSON_ALONE = ("per_joint", "per_segment", "determined", "offsets", "slides")
 
 Answer = dict[str, Any]
 

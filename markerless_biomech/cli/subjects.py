@@ -58,20 +58,22 @@ def calibrate(
     if refine_cameras is not None:
         _check_writable(refine_cameras, None, force)
     from ..devices import enable_compile_cache
-    from ..recording.own_joints import fit_session_with_own_joints
+    from ..recording.body_choice import fit_best_body
     from ..session import fit_session
 
     enable_compile_cache()
     trials, points = _trials(bags, keypoint_set)
-    chosen: Answer = {}
+    choices: Answer = {}
     with progress_bar("calibrating") as progress:
         progress(0.0, PREPARING)
-        if settings.personal_joints:
-            fit, choice = fit_session_with_own_joints(trials, points, height_m, name, settings, progress)
-            chosen = {"joints": vars(choice)}
+        if settings.personal_joints or settings.soft_tissue:
+            fit, found = fit_best_body(trials, points, height_m, name, settings, progress)
+            choices = {
+                option: {**vars(choice), "in_words": choice.in_words(option)} for option, choice in found.items()
+            }
         else:
             fit = fit_session(trials, points, height_m, name, settings, progress)
-    answer = _calibrated(fit, points, height_m, settings, out, report, force) | chosen
+    answer = _calibrated(fit, points, height_m, settings, out, report, force) | choices
     return answer | _rig_written(fit, refine_cameras, force)
 
 
@@ -165,35 +167,49 @@ def cameras_in_words(rig: RigFit) -> dict[str, str]:
 
 
 def _how_sure(fit: SessionFit, segments: tuple[Determined, ...]) -> Answer:
-    """What the recordings said of scales, segment lengths and offsets."""
-    scales = [one for one in fit.determined if not one.name.startswith("offset ")]
-    offsets = [one for one in fit.determined if one.name.startswith("offset ")]
+    """What the recordings said of scales, joints, segment lengths, slides and offsets."""
+    offsets, slides = _of_keypoints(fit, "offset "), _of_keypoints(fit, "soft tissue ")
+    scales = [one for one in fit.determined if not one.name.startswith(("offset ", "soft tissue "))]
     return {
         "segments": {one.name: f"{one.value:.3f} m, known to {1000 * one.posterior_std:.1f} mm" for one in segments},
         "determined": [_plain(one) for one in (*scales, *segments)],
         "offsets": [_plain(one) for one in offsets],
-        "hardly_determined": _doubts((*scales, *segments), offsets),
+        **({"slides": [_plain(one) for one in slides]} if slides else {}),
+        "hardly_determined": _doubts((*scales, *segments), {"offset": offsets, "soft tissue": slides}),
     }
+
+
+def _of_keypoints(fit: SessionFit, kind: str) -> list[Determined]:
+    return [one for one in fit.determined if one.name.startswith(kind)]
 
 
 def _plain(one: Determined) -> dict[str, Any]:
     return {key: getattr(one, key) for key in ("name", "unit", "value", "prior_std", "posterior_std")}
 
 
-def _doubts(lengths: tuple[Determined, ...], offsets: list[Determined]) -> str:
+def _doubts(lengths: tuple[Determined, ...], of_keypoints: dict[str, list[Determined]]) -> str:
     """What the recordings could not say, short: names of scales and segments, keypoints by number."""
-    from ..recording.knowledge import in_words, undetermined
+    from ..recording.knowledge import in_words, keypoint_of, undetermined
 
-    named = dict.fromkeys(in_words(one.name) for one in undetermined(lengths))
-    keypoints = dict.fromkeys(one.name.rsplit(" ", 1)[0].removeprefix("offset ") for one in undetermined(offsets))
-    parts = list(named)
-    if keypoints:
-        shown = ", ".join(list(keypoints)[:4]) + (", ..." if len(keypoints) > 4 else "")
-        parts.append(f"offsets of {len(keypoints)} keypoints ({shown})")
+    parts = list(dict.fromkeys(in_words(one.name) for one in undetermined(lengths)))
+    for kind, numbers in of_keypoints.items():
+        keypoints = dict.fromkeys(keypoint_of(one.name) for one in undetermined(numbers))
+        if keypoints:
+            shown = ", ".join(list(keypoints)[:4]) + (", ..." if len(keypoints) > 4 else "")
+            plural = "offsets" if kind == "offset" else kind
+            parts.append(f"{plural} of {len(keypoints)} keypoints ({shown})")
     return ", ".join(parts) or "nothing"
 
 
-OF_THE_SUBJECT = ("frames_most", "height_std_m", "personal_joints", "refine_cameras", "refine_lenses", "refine_times")
+OF_THE_SUBJECT = (
+    "frames_most",
+    "height_std_m",
+    "personal_joints",
+    "soft_tissue",
+    "refine_cameras",
+    "refine_lenses",
+    "refine_times",
+)
 """Settings of a session that `refit` has no use for, or has as a flag of its own."""
 
 

@@ -13,6 +13,7 @@ from ..body.base import base_mujoco_model, load_spec
 from ..body.names import BODY_NAMES, JOINT_NAMES
 from ..body.personal import personal_positions
 from ..body.scaling import body_scales, subject_axes
+from ..body.soft_tissue import slid_m, slides_of
 from ..body.subject import Subject
 from ..cameras.rig import Camera
 from ..keypoints import KeypointSet
@@ -28,10 +29,15 @@ class BodyOracle:
         self._model = _compiled(subject, keypoint_set)
         self._site_ids = [self._model.site(_site_name(name)).id for name in keypoint_set.names]
         self._data = mujoco.MjData(self._model)
+        self._slides = slides_of(subject.soft_tissue_m_per_rad, keypoint_set)
 
     def sites_m(self, qpos: np.ndarray) -> np.ndarray:
         """(F, K, 3) sites in world for (F, 41) poses; NaN for keypoints that the set does not use."""
         sites = self._kinematics(qpos, "site_xpos")[:, self._site_ids]
+        if self._slides.any():
+            body = self._model.site_bodyid[self._site_ids]
+            world_from_body = self._kinematics(qpos, "xmat").reshape(len(sites), -1, 3, 3)[:, body]
+            sites += np.einsum("fkij,fkj->fki", world_from_body, slid_m(self._slides, body, np.asarray(qpos)))
         sites[:, ~self._used] = np.nan
         return sites
 
@@ -46,7 +52,7 @@ class BodyOracle:
         }
 
     def _kinematics(self, qpos: np.ndarray, quantity: str) -> np.ndarray:
-        """(F, N, 3) the named array of MjData at each pose."""
+        """(F, N, 3) the named array of MjData at each pose, in rows of three."""
         rows = []
         for row in np.asarray(qpos, dtype=float):
             self._data.qpos[:] = row

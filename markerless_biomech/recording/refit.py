@@ -124,9 +124,13 @@ def _is_of(session: RecordedSession, subject: Subject) -> bool:
         np.array_equal(other.scales, subject.scales)
         and np.array_equal(_own_joints(other), _own_joints(subject))
         and other.keypoint_set == subject.keypoint_set
-        and set(other.offsets_m) == set(subject.offsets_m)
-        and all(np.array_equal(other.offsets_m[name], subject.offsets_m[name]) for name in other.offsets_m)
+        and _same_vectors(other.offsets_m, subject.offsets_m)
+        and _same_vectors(other.soft_tissue_m_per_rad, subject.soft_tissue_m_per_rad)
     )
+
+
+def _same_vectors(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return set(one) == set(other) and all(np.array_equal(one[name], other[name]) for name in one)
 
 
 def _own_joints(subject: Subject) -> np.ndarray:

@@ -13,19 +13,29 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..body.scaling import neutral_qpos
+from ..body.soft_tissue import sliding_keypoints
 from ..body.subject import Subject
 from ..keypoints import KeypointSet
 from ..results import Tracking
 from ..session import Determined, SessionFit
 from .evaluation import CONFIDENT
-from .knowledge import in_words, known_scales, known_segments, scale_prior, undetermined
+from .knowledge import (
+    in_words,
+    keypoint_of,
+    known_personal,
+    known_scales,
+    known_segments,
+    known_slides,
+    scale_prior,
+    undetermined,
+)
 from .oracle import BodyOracle
-from .plots import STYLE
+from .plots import LEFT, RIGHT, STYLE
 from .report_files import check_page_writable, drawn, write_page
 from .report_page import Picture, Tile, figures, page, paragraph, section, table
 from .reprojection import reprojection_residuals
 from .result_bag import ResultBag
-from .subject_plots import OFFSETS_TIMES, interval_figure, offset_figure, site_residual_figure
+from .subject_plots import OFFSETS_TIMES, Panel, interval_figure, offset_figure, site_residual_figure
 from .views import bones
 from .worst_frames import TrialResiduals, WorstFrame, worst_frames
 
@@ -77,7 +87,7 @@ def evidence_of_bag(session: ResultBag) -> SubjectEvidence | None:
 def subject_figures(evidence: SubjectEvidence) -> list[tuple[str, str, Figure]]:
     """(name, caption, figure) of the section, in its order."""
     subject, keypoint_set = evidence.subject, evidence.keypoint_set
-    made = [_intervals(subject)]
+    made = [_intervals(subject), *_own_joints(subject), *_soft_tissue(subject, keypoint_set)]
     if any(np.any(offset_m) for offset_m in subject.offsets_m.values()):
         made.append(_offsets(subject, keypoint_set))
     residual_px = evidence.residual_px()
@@ -93,11 +103,51 @@ def _intervals(subject: Subject) -> tuple[str, str, Figure]:
         "Blue left, vermilion right, green middle. A hollow dot is a number that the recordings hardly determined. "
         "Scale factors stretch a body segment beyond the overall size; lengths follow from them."
     )
-    return "subject_scales", caption, interval_figure(known_scales(subject, prior), known_segments(subject, prior))
+    usual = "what is usual at this stature"
+    panels = (
+        Panel("Scale factors", known_scales(subject, prior), 100.0, "%", usual),
+        Panel("Segment lengths", known_segments(subject, prior), 1000.0, "mm", usual, absolute=True),
+    )
+    return "subject_scales", caption, interval_figure(panels)
+
+
+def _own_joints(subject: Subject) -> list[tuple[str, str, Figure]]:
+    """None where the joints are the base model's."""
+    known = known_personal(subject)
+    if not known:
+        return []
+    caption = (
+        "Joint centres and axes of this person's own, against the base model's, drawn as above. calibrate keeps them "
+        "only where cameras that were left out are foretold better with them."
+    )
+    panels = (
+        Panel("Hip centres", [one for one in known if one.unit == "m"], 1000.0, "mm"),
+        Panel("Tilts of axes and pelvis", [one for one in known if one.unit == "rad"], float(np.degrees(1.0)), "°"),
+    )
+    return [("subject_joints", caption, interval_figure(panels))]
+
+
+def _soft_tissue(subject: Subject, keypoint_set: KeypointSet) -> list[tuple[str, str, Figure]]:
+    """None where no skin slides."""
+    known = known_slides(subject, keypoint_set)
+    if not known:
+        return []
+    caption = (
+        "How far the skin under keypoints on thighs and shanks slides for each radian (57 degrees) that the hip or the "
+        "knee above it is flexed, drawn as above. Forward, left and up are the segment's own, upright. calibrate keeps "
+        "these numbers only where cameras that were left out are foretold better with them."
+    )
+    bodies = {keypoint_set.names[index]: keypoint_set.bodies[index] for index in sliding_keypoints(keypoint_set)}
+    panels = []
+    for side, title, colour in (("r", "Right leg", RIGHT), ("l", "Left leg", LEFT)):
+        own = [one for one in known if bodies[keypoint_of(one.name)].endswith(f"_{side}")]
+        panels.append(Panel(title, own, 1000.0, "mm/rad", "skin that stays", colour=colour))
+    return [("subject_soft_tissue", caption, interval_figure(panels))]
 
 
 def _offsets(subject: Subject, keypoint_set: KeypointSet) -> tuple[str, str, Figure]:
     qpos = neutral_qpos(subject)[None]
+    subject = replace(subject, soft_tissue_m_per_rad={})
     oracle = BodyOracle(replace(subject, offsets_m={}), keypoint_set)
     used = [index for index, body in enumerate(keypoint_set.bodies) if body]
     sites_m = oracle.sites_m(qpos)[0, used]

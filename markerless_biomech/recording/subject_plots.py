@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,31 +22,60 @@ from .views import Bone
 BAND = "#dfe6ec"
 _INTERVAL = 1.96
 """Standard deviations to either side of a 95 % interval."""
+_WIDTH_IN, _LETTER_IN = 12.0, 0.075
+"""Width of the figure of intervals, and of a letter beside a row."""
 OFFSETS_TIMES = 4.0
 """Offsets are drawn so many times their length: 10 mm are nothing beside a body."""
 _NAMED = 5
 """Longest offsets whose keypoint is named."""
 _HEAD_M, _LINE_M, _NAME_M = 0.1, 0.085, 0.2
 """Radius of the drawn head, distance of two names, and room for them at the edge of a view."""
-_COLOURS = {"l": LEFT, "r": RIGHT, "": MIDDLE}
+_COLOURS = {"left": LEFT, "right": RIGHT}
 _SIZES = LinearSegmentedColormap.from_list("sizes", ["#8fa3b5", "#5b6fa8", "#8c3f97", "#c8305e"])
 
 
-def interval_figure(scales: Sequence[Determined], segments: Sequence[Determined]) -> Figure:
-    """Scale factors (left, %) and segment lengths (right, mm): dots with 95 % intervals, bands of what was known."""
-    height = 0.34 * max(len(scales), len(segments)) + 1.15
-    figure = Figure(figsize=(12, height))
-    margins = {"left": 0.115, "right": 0.915, "top": 1 - 0.45 / height, "bottom": 0.6 / height, "wspace": 0.58}
-    axes: Any = figure.subplots(1, 2, gridspec_kw=margins)
-    written = [
-        f"{100 * (one.value - one.prior_mean):+.1f} ± {100 * _half(one):.1f} %".replace("-", "−") for one in scales
-    ]
-    _draw_intervals(axes[0], scales, 100.0, written)
-    axes[0].set(title="Scale factors", xlabel="from what is usual at this stature, %")
-    written = [f"{1000 * one.value:.0f} ± {1000 * _half(one):.0f} mm" for one in segments]
-    _draw_intervals(axes[1], segments, 1000.0, written)
-    axes[1].set(title="Segment lengths", xlabel="from what is usual at this stature, mm")
+@dataclass(frozen=True)
+class Panel:
+    """Numbers of a person against what was known before, in the unit of the panel."""
+
+    title: str
+    known: Sequence[Determined]
+    times: float
+    """So many of the panel's units are one of the numbers' own."""
+    unit: str
+    since: str = "the base model"
+    """What the axis counts from."""
+    absolute: bool = False
+    """Whether the numbers are written as they are, not from what was known before."""
+    colour: str = ""
+    """Of all rows; empty: by the side in each name."""
+
+    def written(self, one: Determined) -> str:
+        """The number and half of its 95 % interval."""
+        half = self.times * _half(one)
+        if self.absolute:
+            return f"{self.times * one.value:.0f} ± {half:.0f} {self.unit}"
+        return f"{self.times * (one.value - one.prior_mean):+.1f} ± {half:.1f} {self.unit}".replace("-", "−")
+
+
+def interval_figure(panels: Sequence[Panel]) -> Figure:
+    """Panels side by side: dots with 95 % intervals, bands of what was known."""
+    height = 0.34 * max(len(panel.known) for panel in panels) + 1.15
+    figure = Figure(figsize=(_WIDTH_IN, height))
+    for panel, (left, width) in zip(panels, _places(panels), strict=True):
+        axis = figure.add_axes((left, 0.6 / height, width, 1 - 1.05 / height))
+        _draw_intervals(axis, panel)
+        axis.set(title=panel.title, xlabel=f"from {panel.since}, {panel.unit}")
     return figure
+
+
+def _places(panels: Sequence[Panel]) -> list[tuple[float, float]]:
+    """Left edge and width of each panel's axis, as shares of the figure: names and numbers have room beside it."""
+    names = [_LETTER_IN * max(len(in_words(one.name)) for one in panel.known) + 0.3 for panel in panels]
+    numbers = [_LETTER_IN * max(len(panel.written(one)) for one in panel.known) + 0.2 for panel in panels]
+    width = (_WIDTH_IN - sum(names) - sum(numbers)) / len(panels)
+    lefts = np.cumsum(np.add(names, [0.0, *(width + number for number in numbers[:-1])]))
+    return [(float(left) / _WIDTH_IN, width / _WIDTH_IN) for left in lefts]
 
 
 def _half(one: Determined) -> float:
@@ -53,18 +83,20 @@ def _half(one: Determined) -> float:
     return _INTERVAL * one.posterior_std
 
 
-def _draw_intervals(axis: Axes, known: Sequence[Determined], times: float, written: Sequence[str]) -> None:
+def _draw_intervals(axis: Axes, panel: Panel) -> None:
     """One row each, with its words at the right."""
+    known, times = panel.known, panel.times
     doubtful = {one.name for one in undetermined(known)}
     for row, one in enumerate(known):
-        colour = _COLOURS[one.name[-1] if one.name[-2:] in ("_r", "_l") else ""]
+        colour = panel.colour or _COLOURS.get(in_words(one.name).split()[0], MIDDLE)
         band, half = _INTERVAL * one.prior_std * times, _half(one) * times
         value = (one.value - one.prior_mean) * times
         axis.barh(row, 2 * band, left=-band, height=0.62, color=BAND, lw=0, zorder=1)
         axis.hlines(row, value - half, value + half, color=colour, lw=2.4, zorder=3)
         filled = "white" if one.name in doubtful else colour
         axis.plot(value, row, "o", ms=6.5, mfc=filled, mec=colour, mew=1.6, zorder=4)
-        axis.text(1.02, row, written[row], transform=axis.get_yaxis_transform(), va="center", fontsize=8.5, color=INK)
+        words, place = panel.written(one), axis.get_yaxis_transform()
+        axis.text(1.02, row, words, transform=place, va="center", fontsize=8.5, color=INK)
     axis.axvline(0, color=QUIET, lw=0.8, zorder=2)
     axis.set(yticks=range(len(known)), ylim=(len(known) - 0.4, -0.6))
     axis.set_yticklabels([in_words(one.name) for one in known], fontsize=9, color=INK)

@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 
 from ..body.names import SCALE_NAMES
+from ..body.soft_tissue import sliding_keypoints
 from ..body.subject import Subject, subject_from_height
 from ..keypoints import KeypointSet, load_keypoint_set
 from ..settings import SimulationSettings
@@ -29,6 +30,7 @@ def person_subject(settings: SimulationSettings) -> Subject:
         subject_from_height(settings.height_m, keypoint_set, name=f"simulated_{seed}"),
         scales=_segment_scales(settings, scale_rng),
         offsets_m=_offsets_m(settings, keypoint_set, offset_rng),
+        soft_tissue_m_per_rad=_slides(settings, keypoint_set, np.random.default_rng([seed, 12])),
     )
     return _with_stature(person, keypoint_set, settings.height_m)
 
@@ -60,6 +62,15 @@ def _offsets_m(
     offsets_m = spread_m * rng.standard_normal((len(keypoint_set), 3))
     named = zip(keypoint_set.names, keypoint_set.bodies, offsets_m, strict=True)
     return {name: offset for name, body, offset in named if body}
+
+
+def _slides(settings: SimulationSettings, keypoint_set: KeypointSet, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """(3,) in m/rad by keypoint name; none where no skin is to slide."""
+    if settings.soft_tissue_mm == 0.0:
+        return {}
+    sliding = sliding_keypoints(keypoint_set)
+    slides = settings.soft_tissue_mm / 1e3 * rng.standard_normal((len(sliding), 3))
+    return {keypoint_set.names[index]: slide for index, slide in zip(sliding, slides, strict=True)}
 
 
 def _with_stature(person: Subject, keypoint_set: KeypointSet, height_m: float) -> Subject:

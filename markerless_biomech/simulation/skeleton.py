@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from ..body.base import base_mujoco_model
 from ..body.names import BODY_NAMES
 from ..body.scaling import body_scales, subject_axes, subject_positions
+from ..body.soft_tissue import slid_m, slides_of
 from ..keypoints import KeypointSet
 from ..rotations import wxyz_from_xyzw, xyzw_from_wxyz
 
@@ -44,6 +45,8 @@ class Skeleton:
     """(K,) MuJoCo body id of each keypoint site."""
     site_pos_m: np.ndarray
     """(K, 3) in the body's frame, scaled and with the person's offset."""
+    site_slide_m_per_rad: np.ndarray
+    """(K, 3) how the person's skin slides there."""
 
     @cached_property
     def data(self) -> mujoco.MjData:
@@ -107,7 +110,8 @@ class Skeleton:
 
     def sites_m(self, qpos: np.ndarray) -> np.ndarray:
         """(F, K, 3) keypoint sites in world."""
-        return self._points(*self.poses(qpos), self.site_body, self.site_pos_m)
+        local_m = self.site_pos_m + slid_m(self.site_slide_m_per_rad, self.site_body, qpos)
+        return self._points(*self.poses(qpos), self.site_body, local_m)
 
     def soles_m(self, qpos: np.ndarray) -> np.ndarray:
         """(F, 2, P, 3) sole points in world."""
@@ -115,7 +119,7 @@ class Skeleton:
 
     @staticmethod
     def _points(positions: np.ndarray, rotations: np.ndarray, body: np.ndarray, local_m: np.ndarray) -> np.ndarray:
-        return positions[:, body] + np.einsum("f...ij,...j->f...i", rotations[:, body], local_m)
+        return positions[:, body] + (rotations[:, body] @ local_m[..., None])[..., 0]
 
     def soles_with_jacobian(self, qpos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sole points (F, 2, P, 3) and their derivatives (F, 2, P, 3, LEG_DOFS) by root and legs."""
@@ -143,7 +147,8 @@ def build_skeleton(subject: Subject, keypoint_set: KeypointSet) -> Skeleton:
     model.body_pos[:], model.jnt_axis[1:] = subject_positions(subject), subject_axes(subject)
     site_body = np.array([1 + BODY_NAMES.index(body) if body else 0 for body in keypoint_set.bodies])
     offsets_m = np.array([subject.offsets_m.get(name, np.zeros(3)) for name in keypoint_set.names])
-    return Skeleton(model, scale, site_body, keypoint_set.positions_m * scale[site_body] + offsets_m)
+    slides = slides_of(subject.soft_tissue_m_per_rad, keypoint_set)
+    return Skeleton(model, scale, site_body, keypoint_set.positions_m * scale[site_body] + offsets_m, slides)
 
 
 def integrated(qpos: np.ndarray, step: np.ndarray) -> np.ndarray:
