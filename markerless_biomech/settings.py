@@ -83,6 +83,13 @@ class EstimatorSettings:
     check_rig: bool = setting(
         True, "Compare the calibration with the first seconds of keypoints, and warn where they disagree."
     )
+    camera_memory_s: float = setting(
+        10.0,
+        "Half-life of what slow refinement of the cameras has learnt; the shorter, the faster drift is followed.",
+        "s",
+        1.0,
+        1e5,
+    )
     camera_report_hz: float = setting(2.0, "How often fitted_cameras is published.", "Hz", 0.1, 60.0)
     calibration_s: float = setting(5.0, "Length of a live calibration.", "s", 0.5, 600.0)
     calibration_folder: str = setting(

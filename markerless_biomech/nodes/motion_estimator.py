@@ -113,7 +113,8 @@ class MotionEstimatorNode(LifecycleNode):
             )
         self._reacquire = self.create_service(Trigger, "~/reacquire", self._handle_reacquire)
         assert self.worker is not None and self._publisher is not None
-        self._cameras.activate(self.settings, self.worker, self._publisher)
+        assert self._keypoint_set is not None
+        self._cameras.activate(self.settings, self.worker, self._publisher, self._keypoint_set)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -199,6 +200,7 @@ class MotionEstimatorNode(LifecycleNode):
                 self._take_rig(rig, ours=False)
             self._subject.calibration.keep_house()
             self._rig_watch.keep_house()
+            self._cameras.keep_house()
 
     def _subscribe_keypoints(self) -> None:
         assert self.worker is not None
@@ -237,6 +239,7 @@ class MotionEstimatorNode(LifecycleNode):
         published_s = publisher.publish(outcome, estimator.calibration_version, self._health.dropped)
         self._health.note(outcome, published_s)
         self._subject.calibration.note(outcome, estimator.rig)
+        self._cameras.note(outcome)
 
 
 def steady_from_system_ns(system_ns: int) -> int:

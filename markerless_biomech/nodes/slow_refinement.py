@@ -106,6 +106,10 @@ class SlowRefinement:
             # Those of the last moments have not settled yet; they are left out.
             self._full, self._growing = growing, _Collected(deque(), {})
 
+    def forget_batch(self) -> None:
+        """What waits to be sent was seen while a camera moved: it would be blamed on all."""
+        self._full = None
+
     def keep_house(self, moved: tuple[str, ...] = ()) -> bool:
         """Send what is full, take what has come; whether the rig is known anew. `moved`: cameras known to have."""
         if self._process is None:
