@@ -25,7 +25,7 @@ ANYWHERE = np.array([0.2] * 3 + [np.radians(8.0)] * 3)
 """(6,) the same of one that was bumped."""
 
 NEW_VIEW_M_S = 0.6
-"""A body whose sites move faster than this (root mean square) shows the detector something new from look to look."""
+"""A body that moves faster than this shows the detector something new from look to look."""
 
 
 class Resection:

@@ -9,6 +9,7 @@ without it, since a wrong camera makes the others look wrong. C cameras.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
@@ -273,3 +274,10 @@ class CameraWatch:
                 self.resection.follow(int(camera))
                 # Looks through the old pose are of another camera.
                 self._fresh_ns[camera] = now_ns + 1 if first else self._fresh_ns[camera]
+                self._tell_place(int(camera))
+
+    def _tell_place(self, camera: int) -> None:
+        """The finding tells where the camera was found, now that this is known better than at first sight."""
+        finding, place = self.findings[camera], self.resection.increment[camera]
+        told = replace(finding, change=(*map(float, place), 0.0, 0.0))
+        self.findings = tuple(told if index == camera else old for index, old in enumerate(self.findings))

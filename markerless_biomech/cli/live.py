@@ -54,13 +54,29 @@ def demo(real: bool, seconds: float, out: Path | None, force: bool) -> Answer:
 @click.option("--seconds", type=click.FloatRange(1, 3600), default=20.0, show_default=True, help="Length. [s]")
 @click.option("--in-process", is_flag=True, help="Without ROS: the fit alone.")
 @click.option("--sweep", is_flag=True, help="Several numbers of cameras and frame rates.")
-def benchmark(cameras: int, fps: float, keypoint_set: str, seconds: float, in_process: bool, sweep: bool) -> Answer:
-    """Measure latency by stage, drops and memory on this machine.
+@click.option("--fault", default="", help="A walk with this fault instead, such as camera-bump: what is said and lost.")
+@click.option("--plot", type=PATH, help="With --fault: joint error and cameras, as a picture.")
+@force_option
+def benchmark(
+    cameras: int,
+    fps: float,
+    keypoint_set: str,
+    seconds: float,
+    in_process: bool,
+    sweep: bool,
+    fault: str,
+    plot: Path | None,
+    force: bool,
+) -> Answer:
+    """Measure latency by stage, drops and memory on this machine; or what a fault does to the result.
 
     \b
-    Example:
+    Examples:
       markerless-biomech benchmark --cameras 8 --fps 60 --seconds 60 --json
+      markerless-biomech benchmark --fault camera-bump --plot bump.png
     """
+    if fault:
+        return _fault(fault, cameras, fps, keypoint_set, seconds, plot, force)
     with progress_bar("measuring") as progress:
         return _nodes("benchmark").run_benchmark(
             cameras=cameras,
@@ -71,3 +87,22 @@ def benchmark(cameras: int, fps: float, keypoint_set: str, seconds: float, in_pr
             sweep=sweep,
             progress=progress,
         )
+
+
+def _fault(
+    text: str, cameras: int, fps: float, keypoint_set: str, seconds: float, plot: Path | None, force: bool
+) -> Answer:
+    """A simulated walk with a fault through the live estimator, new camera poses accepted."""
+    from ..recording.fault_run import fault_answer, fault_figure, run_fault
+    from ..settings import SimulationSettings
+
+    if plot and plot.exists() and not force:
+        raise InputError(f"{plot} exists; give --force to overwrite it, or --plot another name")
+    settings = SimulationSettings(cameras=cameras, fps=fps, keypoint_set=keypoint_set, seconds=seconds)
+    with progress_bar("walking") as progress:
+        run = run_fault(text, settings, "accept", progress)
+    answer = fault_answer(run)
+    if plot:
+        fault_figure(run).savefig(plot, dpi=120)
+        answer["out"] = str(plot)
+    return answer

@@ -111,7 +111,7 @@ class Look:
     expected_px: Any
     """(C, K, 2) Where the sites appear at the camera's own instant."""
     speed_m_s: Any
-    """() Root mean square speed of the sites."""
+    """() Speed of the middle of the sites: whoever walks on the spot shows always the same views."""
     misfit_px: Any
     """(C,) Median distance of the points from the fitted sites."""
 
@@ -181,7 +181,7 @@ def camera_look(
         residual_m=usual / scale[:, None, None],
         weight=weight,
         expected_px=expected_px,
-        speed_m_s=jnp.sqrt(jnp.mean(jnp.sum(velocity_m_s**2, -1))),
+        speed_m_s=jnp.linalg.norm(jnp.mean(velocity_m_s, 0)),
         misfit_px=masked_median(jnp.linalg.norm(seen.image_px - expected_px, axis=-1)[..., None], given > 0)[:, 0],
     )
 

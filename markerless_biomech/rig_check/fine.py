@@ -150,8 +150,9 @@ def _is_off(plain: Adjusted, posed: Adjusted, cameras: int) -> bool:
     gain = 1.0 - posed.cost / max(plain.cost, 1e-12)
     if cameras == 2:
         return gain > GAIN_OF_TWO
-    own = 1.0 - posed.costs / np.maximum(plain.costs, 1e-12)
-    return gain > GAIN or bool(own.max() > GAIN_OF_CAMERA)
+    took_part = plain.costs > 0.0
+    own = 1.0 - posed.costs[took_part] / plain.costs[took_part]
+    return gain > GAIN or bool(np.any(own > GAIN_OF_CAMERA))
 
 
 def _width(adjusted: Adjusted) -> float:
