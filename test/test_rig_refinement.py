@@ -1,4 +1,4 @@
-"""The rig from minute to minute: a camera that drifts is followed, those that stand still stay, standing tells nothing."""
+"""The rig from minute to minute: a camera that moves is followed, the others stay, standing tells nothing."""
 
 from __future__ import annotations
 
