@@ -194,6 +194,7 @@ def plate_table(judged: Sequence[tuple[PlateWalk, StepComparison]]) -> list[dict
             "speed_m_s": walk.speed_m_s,
             "plate_events": comparison.detected + len(comparison.missed),
             "missed": len(comparison.missed),
+            "invented": len(comparison.false),
             "not_counted": len(walk.events) - comparison.detected - len(comparison.missed),
             **{f"{kind}_ms": [1e3 * float(e) for e in errors] for kind, errors in comparison.time_error_s.items()},
         }
