@@ -27,7 +27,7 @@ from .live_window import LiveWindow
 from .results import CameraStanding
 from .sightings import Lookout, Sighting
 
-SAY_EVERY_S = 0.24
+SAY_EVERY_S = 0.45
 """Standing is worked out so often."""
 
 
@@ -186,7 +186,8 @@ class CameraCare:
         if self._refinement == "off":
             increments, covariance = np.zeros_like(increments), np.zeros_like(covariance)
         rows = [row for row, name in enumerate(self._names) if name in rig.cameras]
-        fitted = cameras.moved({self._names[row]: increments[row] for row in rows}).cameras if rows else {}
+        changed = {self._names[row]: increments[row] for row in rows if increments[row].any()}
+        fitted = cameras.moved(changed).cameras if changed else rig.cameras
         poses, moved_m = np.full((len(self._names), 7), np.nan), np.full(len(self._names), np.nan)
         for row in rows:
             camera, before = fitted[self._names[row]], rig.cameras[self._names[row]]

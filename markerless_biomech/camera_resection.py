@@ -60,10 +60,10 @@ class Resection:
     def estimate(self) -> tuple[np.ndarray, np.ndarray]:
         """Increments (C, 6) against the calibration in use, and their covariance (C, 6, 6)."""
         covariance = self.covariance()
-        further = (covariance @ self._gradient[..., None])[..., 0]
-        return np.stack(
-            [combined(first, second) for first, second in zip(self.increment, further, strict=True)]
-        ), covariance
+        found = (covariance @ self._gradient[..., None])[..., 0]
+        for camera in np.flatnonzero(self.increment.any(1)):
+            found[camera] = combined(self.increment[camera], found[camera])
+        return found, covariance
 
     def covariance(self) -> np.ndarray:
         """(C, 6, 6) of the increments."""

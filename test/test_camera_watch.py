@@ -10,7 +10,9 @@ from markerless_biomech.camera_resection import combined
 from markerless_biomech.cameras.frame_sets import FrameSet
 from markerless_biomech.capture import Capture
 from markerless_biomech.keypoints import KeypointFrame
-from markerless_biomech.results import Tracking
+from markerless_biomech.recording.camera_health import fitted_cameras
+from markerless_biomech.recording.result_messages import FittedCameras
+from markerless_biomech.results import CameraStanding, Tracking
 from markerless_biomech.settings import EstimatorSettings, SimulationSettings
 from markerless_biomech.simulation.camera_ring import project
 from markerless_biomech.simulation.virtual_rig import START_NS, simulate
@@ -193,3 +195,19 @@ def test_increments_follow_each_other():
         return Rotation.from_rotvec(increment[3:]).apply(at) + increment[:3]
 
     assert np.allclose(apply(combined(first, second), point), apply(second, apply(first, point)))
+
+
+def test_a_camera_that_moved_is_reported_where_it_was_found():
+    rig, count = SESSION.rig_nominal, len(NAMES)
+    fixed = fitted_cameras(rig, 1, NAMES, statuses=dict.fromkeys(NAMES, "OK"))
+    moved = np.arange(count) == CAMERA
+    poses = fixed.poses + 0.01 * moved[:, None]
+    words = tuple("moved; odds" if here else "" for here in moved)
+    covariance = np.tile(np.eye(6), (count, 1, 1))
+    standing = CameraStanding(moved, words, poses, covariance, 0.5 * moved, 0.02 * moved)
+    found = fitted_cameras(rig, 1, NAMES, statuses=dict.fromkeys(NAMES, "OK"), standing=standing)
+    assert found.status.tolist() == [FittedCameras.MOVED if here else FittedCameras.OK for here in moved]
+    assert np.array_equal(found.poses, poses) and found.correction_deg[CAMERA] == 0.5
+    # A camera that says nothing any more is DEAD, wherever it stands.
+    dead = fitted_cameras(rig, 1, NAMES, statuses=dict.fromkeys(NAMES, "DEAD"), standing=standing)
+    assert set(dead.status.tolist()) == {FittedCameras.DEAD}

@@ -67,7 +67,7 @@ def test_joint_states_hold_all_joints_in_order(lab):
 
 
 def test_the_whole_body_is_on_tf_below_world(lab):
-    transforms = lab.wait_for_new("/tf")[0].transforms
+    transforms = lab.wait_for_new("/tf", lambda message: len(message.transforms) > len(CAMERAS))[0].transforms
     parent_from_child = {entry.child_frame_id: entry.header.frame_id for entry in transforms}
     assert parent_from_child["pelvis"] == "world" and {"femur_r", "head", "hand_l"} <= set(parent_from_child)
     for frame in parent_from_child:
@@ -167,6 +167,24 @@ def test_reacquire_starts_cold_and_finds_the_subject_again(lab):
     lab.wait_for(future.done, "an answer of reacquire")
     assert future.result().success
     lab.wait_for_new("body_state", lambda message: message.tracking == TYPES.BodyState.TRACKED, count=10)
+
+
+def test_cameras_are_reported_at_their_rate_and_on_tf(lab):
+    first, *_, last = lab.wait_for_new("fitted_cameras", count=3)
+    # Two a second; a busy machine may be late by as much again.
+    assert 0 < stamp_from_message(last.header.stamp) - stamp_from_message(first.header.stamp) < 3e9
+    assert list(first.names) == list(CAMERAS) and not any(first.status)
+    fitted = lab.wait_for_new("/tf", lambda message: len(message.transforms) == len(CAMERAS))[0].transforms
+    assert [entry.child_frame_id for entry in fitted] == [f"{frame}_fitted" for frame in first.frame_ids]
+    assert {entry.header.frame_id for entry in fitted} == {"world"}
+
+
+def test_there_is_nothing_to_accept_while_the_refinement_is_off(lab):
+    client = lab.node.create_client(Trigger, "motion_estimator/accept_cameras")
+    lab.wait_for(client.service_is_ready, "the service accept_cameras")
+    future = client.call_async(Trigger.Request())
+    lab.wait_for(future.done, "an answer of accept_cameras")
+    assert not future.result().success and "camera_refinement is off" in future.result().message
 
 
 def test_the_process_survives_a_second_interrupt_and_ends_well(tmp_path):

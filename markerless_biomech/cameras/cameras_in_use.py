@@ -15,6 +15,9 @@ from .calibrated_camera import Camera, Rig
 from .frame_sets import FrameSet
 from .rig import camera_arrays
 
+MOVED = ", moved while tracking"
+"""Said of a calibration's source."""
+
 
 class CamerasInUse:
     """A rig, which cameras send rectified points, and the arrays of both. Nothing compiles when they change."""
@@ -76,7 +79,7 @@ def _moved(camera: Camera, increment: np.ndarray, rectified: bool) -> Camera:
         camera,
         position_m=-rotation.T @ translation,
         orientation_xyzw=xyzw_from_matrix(rotation.T),
-        source=f"{camera.source}, moved while tracking",
+        source=camera.source if camera.source.endswith(MOVED) else camera.source + MOVED,
     )
 
 
