@@ -73,12 +73,12 @@ class MotionEstimator:
         return self.live.cameras.rig
 
     def set_rig(self, rig: Rig) -> None:
-        """Use another calibration from the next frame set on; nothing compiles.
+        """Use the lab's calibration from the next frame set on; nothing compiles.
 
         A camera that joins leaves the track alone; one that moved starts it anew, since what the window remembers was
-        seen from elsewhere.
+        seen from elsewhere. Said again, it changes nothing: poses that were accepted since stay in use.
         """
-        if self.live.cameras.take(rig):
+        if self.live.cameras.take_nominal(rig):
             self.care.reset()
             self.reset()
 

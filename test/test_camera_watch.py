@@ -183,6 +183,10 @@ def test_a_rig_is_exchanged_in_the_middle_of_a_track(compiled):
     after = [estimator.update(one) for one in sets[30:]]
     assert estimator.calibration_version == 2 and estimator.rig is rotated
     assert {estimate.live.tracking for estimate in after} == {Tracking.TRACKED}
+    # The lab's calibration, said again, does not undo what was accepted.
+    estimator.set_rig(SESSION.rig_nominal)
+    assert np.array_equal(estimator.rig.cameras[NAMES[0]].position_m, rotated.cameras[NAMES[0]].position_m)
+    assert estimator.tracking is Tracking.TRACKED
     stamps = [body.stamp_ns for estimate in before + after for body in estimate.settled]
     assert stamps == [one.stamp_ns for one in sets[: len(stamps)]]
 

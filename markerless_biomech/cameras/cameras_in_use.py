@@ -28,15 +28,30 @@ class CamerasInUse:
         self._device = device
         # values that may be exchanged between two frame sets
         self.rig: Rig | None = None
+        self._nominal = Rig(cameras={})
         self._rectified: dict[str, bool] = {}
         self._convert()
 
-    def take(self, rig: Rig) -> bool:
-        """Use another rig; True when a known camera moved, is gone, or has another lens."""
-        moved = bool(self.differing(rig).any())
+    def take_nominal(self, rig: Rig) -> bool:
+        """Use what the lab says; True when a known camera moved, is gone, or has another lens.
+
+        A camera of which the lab says what it said before keeps the pose that was accepted since.
+        """
+        before, self._nominal = self._nominal, rig
+        changed = any(not _same_camera(camera, rig.cameras.get(name)) for name, camera in before.cameras.items())
+        in_use = self.rig.cameras if self.rig is not None else {}
+        kept = {
+            name: in_use[name]
+            for name, camera in rig.cameras.items()
+            if name in in_use and name in before.cameras and _same_camera(before.cameras[name], camera)
+        }
+        self.take(replace(rig, cameras={**rig.cameras, **kept}))
+        return changed
+
+    def take(self, rig: Rig) -> None:
+        """Use another rig."""
         self.rig = rig
         self._convert()
-        return moved
 
     def follow_rectification(self, frame_set: FrameSet) -> None:
         """A camera whose detector changes between raw and rectified images gets other lens data."""
