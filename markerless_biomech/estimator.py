@@ -199,9 +199,9 @@ class MotionEstimator:
         std_px = np.asarray(expected.pixels_per_metre) * std_m
         valid = np.asarray(expected.valid) & (self.keypoint_set.weights > 0)
         prediction = Prediction(np.asarray(expected.image_px), valid, std_px)
-        gate = self.settings.association_gate
+        gate, partners = self.settings.association_gate, self.keypoint_set.partners
         chosen = {
-            name: nearest_person(frame.points, self._lookout.index[name], prediction, gate)
+            name: nearest_person(frame.points, self._lookout.index[name], prediction, gate, partners)
             for name, frame in frame_set.frames.items()
         }
         if self._unseen_s and not self._is_subject(frame_set, chosen, np.asarray(expected.sites_m), gate * std_m.max()):

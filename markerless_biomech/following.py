@@ -133,7 +133,9 @@ class Follower:
         for frame_set, pixels, seen, per_m in zip(frame_sets, expected_px, valid, scale, strict=True):
             prediction = Prediction(pixels, seen & used, per_m * np.hypot(noise_m, 0.03))
             chosen = {
-                name: nearest_person(frame.points, self._lookout.index[name], prediction, GATE)
+                name: nearest_person(
+                    frame.points, self._lookout.index[name], prediction, GATE, self.keypoint_set.partners
+                )
                 for name, frame in frame_set.frames.items()
                 if name in self._lookout.index
             }

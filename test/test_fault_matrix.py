@@ -143,6 +143,6 @@ def test_a_person_who_leaves_is_lost_in_words_and_found_again(unharmed):
     assert any(reason.startswith("LOST: seen by fewer than 2 cameras") for reason in reasons)
 
 
-@pytest.mark.parametrize("cameras", ["cam1", "cam0,cam1"])
+@pytest.mark.parametrize("cameras", ["cam1", "cam0,cam1", "cam0,cam1,cam2"])
 def test_detectors_that_take_left_for_right_do_no_lasting_harm(cameras, unharmed):
     check(with_fault(f"swap:{cameras}"), unharmed)
