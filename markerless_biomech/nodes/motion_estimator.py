@@ -16,7 +16,7 @@ from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
-from ..cameras.rig import Rig
+from ..cameras.rig import Rig, rig_text
 from ..capture import Capture
 from ..devices import enable_compile_cache
 from ..errors import InputError
@@ -60,6 +60,8 @@ class MotionEstimatorNode(LifecycleNode):
         self._keypoint_subscriptions: list[Any] = []
         self._reacquire: Any = None
         self._sizes: dict[str, tuple[int, int]] = {}
+        self._rig_text = ""
+        """The rig that was published last as the lab gave it: said again, it is no news."""
         self._health = Health(self)
         self._rig_watch = RigWatch(self.get_logger())
         self._cameras = CameraReports(self, self._health)
@@ -96,6 +98,7 @@ class MotionEstimatorNode(LifecycleNode):
                 settings.cameras, settings.frame_set_tolerance_s, offsets_s
             )
         self._publisher = ResultPublisher(self, settings, self._keypoint_set, subject)
+        self._rig_text = ""
         self.worker = FitWorker(capture, self._publish, self._health.report)
         self._subject.configured(settings, self._keypoint_set, self.worker, self._publisher)
         if rig is not None:
@@ -222,7 +225,9 @@ class MotionEstimatorNode(LifecycleNode):
         assert self.worker is not None and self._publisher is not None
         self._sizes = {name: (camera.width, camera.height) for name, camera in rig.cameras.items()}
         self.worker.exchange(lambda capture: capture.estimator.set_rig(rig))
-        self._publisher.take_rig(rig, ours)
+        if rig_text(rig) != self._rig_text:
+            self._rig_text = rig_text(rig)
+            self._publisher.take_rig(rig, ours)
         if self.settings.check_rig and self._keypoint_set is not None:
             self._rig_watch.begin(rig_check_request(self.settings, rig, self._keypoint_set))
 
