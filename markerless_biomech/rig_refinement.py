@@ -55,12 +55,13 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class RigKnowledge:
-    """What is known of the rig, as increments of the reference rig's cameras."""
+    """What the batches' images have said of the increments of the reference rig's cameras; the nominal calibration is
+    not in it."""
 
-    numbers: np.ndarray
-    """(C, POSE)"""
     information: np.ndarray
-    """(C POSE, C POSE) that the batches' images have left, the nominal calibration's aside."""
+    """(C POSE, C POSE)"""
+    weighted: np.ndarray
+    """(C POSE,) information times increments, which sums up over batches as the information does."""
 
 
 class RigRefiner:
@@ -82,38 +83,48 @@ class RigRefiner:
     def nothing(self) -> RigKnowledge:
         """The reference, and no more than that."""
         size = len(self._names) * POSE
-        return RigKnowledge(np.zeros((len(self._names), POSE)), np.zeros((size, size)))
+        return RigKnowledge(np.zeros((size, size)), np.zeros(size))
+
+    def numbers(self, knowledge: RigKnowledge) -> np.ndarray:
+        """(C, POSE) increments of the cameras, with the nominal calibration as prior."""
+        return np.linalg.solve(self._nominal + knowledge.information, knowledge.weighted).reshape(-1, POSE)
 
     def take(self, knowledge: RigKnowledge, batch: Batch) -> tuple[RigKnowledge, RigFit | None]:
         """What is known after a batch, and the rig; None where the batch says nothing new."""
         piece = self._piece(knowledge, batch)
         if piece is None:
             return knowledge, None
-        remembered = knowledge.information * 0.5 ** (float(np.ptp(piece.times_s)) / self.half_life_s)
-        before = knowledge.numbers.ravel()
-        information = self._nominal + remembered
-        prior = OuterPrior(np.linalg.solve(information, remembered @ before), information)
+        fitted, batch_covariance = self._fitted(knowledge, piece)
+        assert fitted.rig is not None
+        # A batch is fitted without what is remembered: tension between the two would look like correlated noise.
+        believed = np.linalg.inv(batch_covariance)
+        kept = 0.5 ** (float(np.ptp(piece.times_s)) / self.half_life_s)
+        after = RigKnowledge(
+            kept * knowledge.information + 0.5 * (believed + believed.T) - self._nominal,
+            kept * knowledge.weighted + believed @ fitted.rig.ravel(),
+        )
+        covariance = np.linalg.inv(self._nominal + after.information)
+        numbers = self._without_gauge(self.numbers(after), np.asarray(piece.cameras.rotation), covariance, batch.moved)
+        cameras = jax.device_put(refined(piece.cameras, numbers.astype(np.float32)))
+        return after, fitted_rig(self.reference, self._names, cameras, piece.cameras, numbers, covariance)
+
+    def _fitted(self, knowledge: RigKnowledge, piece: Piece) -> tuple[Bundle, np.ndarray]:
+        """The batch alone with the cameras free about the nominal calibration, and their covariance."""
+        prior = OuterPrior(np.zeros(len(self._nominal)), self._nominal)
         objective = Objective(self._model, None, len(piece), prior)
         shape = shape_vector(self._subject, self._keypoint_set)
-        bundle, correlation = measure(self._model, Bundle((piece,), shape, knowledge.numbers))
+        bundle, correlation = measure(self._model, Bundle((piece,), shape, self.numbers(knowledge)))
         for _ in range(2):
             descent = objective.descend(bundle, correlation, ITERATIONS)
             bundle, correlation = measure(self._model, descent.bundle)
         known = shape_covariance(self._subject, self._keypoint_set)
-        _, covariance, _ = judge(self._model, Fitted(bundle, correlation, descent.terms), None, known, prior)
-        assert bundle.rig is not None
-        said = np.linalg.inv(covariance) - self._nominal
-        cameras = bundle.cameras(piece)
-        numbers = self._without_gauge(bundle.rig, np.asarray(cameras.rotation), covariance, batch.moved)
-        settled = RigKnowledge(numbers, 0.5 * (said + said.T))
-        final = jax.device_put(refined(piece.cameras, numbers.astype(np.float32)))
-        return settled, fitted_rig(self.reference, self._names, final, piece.cameras, numbers, covariance)
+        return bundle, judge(self._model, Fitted(bundle, correlation, descent.terms), None, known, prior)[1]
 
     def _piece(self, knowledge: RigKnowledge, batch: Batch) -> Piece | None:
         """The subject's points in the frame sets whose poses differ; None: too few."""
         body = body_of(self._subject, self._keypoint_set)
         nominal = self._follower.arrays(self.reference, batch.frame_sets)
-        now = jax.device_put(refined(nominal, knowledge.numbers.astype(np.float32)))
+        now = jax.device_put(refined(nominal, self.numbers(knowledge).astype(np.float32)))
         sightings = self._follower.observe(now, batch.frame_sets, batch.qpos, body, self._follower.noise_m)
         everywhere = np.ones(len(batch.frame_sets), bool)
         found = stretches(0, batch.frame_sets, batch.qpos, everywhere, sightings, nominal, self._follower.noise_m)

@@ -84,7 +84,7 @@ class EstimatorSettings:
         True, "Compare the calibration with the first seconds of keypoints, and warn where they disagree."
     )
     camera_memory_s: float = setting(
-        10.0,
+        5.0,
         "Half-life of what slow refinement of the cameras has learnt; the shorter, the faster drift is followed.",
         "s",
         1.0,

@@ -85,7 +85,7 @@ def test_standing_still_tells_nothing(walk):
     refiner = RigRefiner(rig, SUBJECT, SET, half_life_s=10.0)
     still = np.tile(walk[:1], (60, 1))
     knowledge, fit = refiner.take(refiner.nothing(), Batch(seen(turned(rig, "cam0"), still, 0), still))
-    assert fit is None and not knowledge.numbers.any()
+    assert fit is None and not knowledge.information.any()
 
 
 def test_poses_that_were_seen_before_are_not_new():
