@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from markerless_biomech import cli
 from markerless_biomech.body.names import SCALE_NAMES
 from markerless_biomech.body.subject import load_subject
+from markerless_biomech.cameras.rig import load_rig
 from markerless_biomech.recording.recorded_session import read_session
 
 WALK = ("--cameras", 4, "--seconds", 1.5, "--fps", 30, "--keypoint-set", "coco_17", "--path", "there-and-back")
@@ -157,7 +158,8 @@ def test_cameras_left_out_are_foretold(refitted):
 
 
 def test_what_is_refused_is_refused_before_the_work(walks, calibrated, refitted, tmp_path):
-    bag, subject = walks[0]["bag"], calibrated["subject"]
+    bag, subject, rig = walks[0]["bag"], calibrated["subject"], tmp_path / "rig.yaml"
+    both = ("--trajectory", "implicit")
     other_set = answer("simulate", *WALK[:-4], "--keypoint-set", "halpe_26", "--out", tmp_path / "halpe")["bag"]
     for arguments, words in (
         (("calibrate", bag, "--out", subject), "--force"),
@@ -165,13 +167,42 @@ def test_what_is_refused_is_refused_before_the_work(walks, calibrated, refitted,
         (("calibrate", bag, "--out", tmp_path), "is a folder"),
         (("calibrate", bag, f"{bag}/", "--out", tmp_path / "b.yaml"), "is given twice"),
         (("calibrate", bag, other_set, "--out", tmp_path / "b.yaml"), "is not the 'coco_17'"),
-        (("calibrate", bag, "--out", tmp_path / "b.yaml", "--refine-cameras", "rig.yaml"), "does not refine cameras"),
+        (
+            ("calibrate", bag, "--out", tmp_path / "b.yaml", *both, "--refine-cameras", tmp_path / "r.yaml"),
+            "exclude each",
+        ),
         (("refit", bag, "--subject", subject, "--out", refitted["out"]), "--force"),
         (("refit", bag, "--subject", subject, "--out", bag, "--force"), "is the bag to be read"),
-        (("refit", bag, "--subject", subject, "--out", tmp_path / "c", "--refine-cameras"), "does not refine cameras"),
+        (("refit", bag, "--subject", subject, "--out", tmp_path / "c", *both, "--refine-cameras"), "exclude each"),
         (("refit", bag, "--subject", tmp_path / "none.yaml", "--out", tmp_path / "c"), "does not exist"),
     ):
         failed = run(*arguments)
         assert failed.exit_code == 1 and words in failed.stderr, failed.output
         assert len(failed.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "b.yaml").exists() and not (tmp_path / "c").exists()
+
+
+@pytest.fixture(scope="module")
+def wrong_rig(folder) -> dict:
+    """The same person before cameras that stand a degree and 20 mm from where the calibration has them."""
+    error = ("--camera-error-deg", 1, "--camera-error-mm", 20)
+    return answer("simulate", *WALK, *error, "--person-seed", 1, "--seed", 3, "--out", folder / "wrong_rig")
+
+
+def test_refit_refines_the_cameras_and_says_so_in_the_bag(calibrated, wrong_rig, tmp_path):
+    results = {}
+    for name, words in (("as_given", ()), ("refined", ("--refine-cameras",))):
+        out = tmp_path / name
+        answer("refit", wrong_rig["bag"], "--subject", calibrated["subject"], "--out", out, *words)
+        results[name] = answer("evaluate", out, "--result", "refit")
+    truth, reprojection = ({n: r[key] for n, r in results.items()} for key in ("truth", "reprojection_px"))
+    assert truth["refined"]["camera_deg"] < 0.2 * truth["as_given"]["camera_deg"]
+    assert truth["refined"]["camera_mm"] < 0.5 * truth["as_given"]["camera_mm"]
+    assert reprojection["refined"]["mean"] < 0.7 * reprojection["as_given"]["mean"]
+
+
+def test_calibrate_writes_the_refined_rig(wrong_rig, tmp_path):
+    rig = tmp_path / "rig.yaml"
+    said = answer("calibrate", wrong_rig["bag"], "--out", tmp_path / "anna.yaml", "--refine-cameras", rig)
+    assert said["rig"] == str(rig) and set(load_rig(rig).cameras) == {"cam0", "cam1", "cam2", "cam3"}
+    assert "moved by" in said["cameras"]["cam2"] and "known to" in said["cameras"]["cam2"]
