@@ -5,11 +5,14 @@ The node's worker thread and `replay` drive the same object, so that a recording
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .body.subject import Subject
 from .cameras.frame_sets import FrameSet, FrameSetAssembler
-from .estimator import MotionEstimator
+from .estimator import MotionEstimator, longest_gap_s
+from .gait.step_watch import StepNews, StepWatch
 from .keypoints import KeypointFrame, KeypointSet
-from .results import MotionEstimate
+from .results import BodyEstimate, MotionEstimate, Tracking
 from .settings import EstimatorSettings
 
 
@@ -25,6 +28,12 @@ class Capture:
             replay_mode=settings.replay_mode,
         )
         self.estimator = MotionEstimator(settings.cameras, keypoint_set, subject, settings)
+        self.step_watch = StepWatch(keypoint_set, subject, settings.belt_speed_m_s, longest_gap_s(settings))
+
+    def compile(self) -> None:
+        """Compile every program and run each once; takes seconds with a warm cache."""
+        self.estimator.compile()
+        self.step_watch.compile()
 
     def push(self, frame: KeypointFrame) -> list[MotionEstimate]:
         """Take one camera's frame; returns an estimate for each frame set that it completes."""
@@ -44,4 +53,14 @@ class Capture:
 
     def estimate(self, frame_set: FrameSet) -> MotionEstimate:
         """Fit one frame set; the node's worker, which needs each set's times, calls this by itself."""
-        return self.estimator.update(frame_set, reset=frame_set.jumped)
+        fresh = self.estimator.tracking is Tracking.LOST
+        return replace(self.estimator.update(frame_set, reset=frame_set.jumped), fresh=fresh)
+
+    def steps(self, estimate: MotionEstimate) -> StepNews:
+        """What the newest estimate says of steps. Every estimate has to come, in order; whoever waits for the pose may
+        be served first."""
+        return self.step_watch.take(estimate, self.estimator.subject, self.estimator.calibration_version)
+
+    def last_steps(self, settled: tuple[BodyEstimate, ...]) -> StepNews:
+        """The same at the end of a recording, with the states that were settled last."""
+        return self.step_watch.finish(settled, self.estimator.calibration_version)

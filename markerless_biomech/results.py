@@ -109,3 +109,5 @@ class MotionEstimate:
     report: FitReport
     reset: bool = False
     """Time jumped: windows and events were cleared before this frame set."""
+    fresh: bool = False
+    """There was no track before this frame set."""

@@ -95,6 +95,13 @@ class EstimatorSettings:
     calibration_folder: str = setting(
         "", "Where live calibrations write; empty: beside subject_file, or subjects/ in the working directory."
     )
+    belt_speed_m_s: float = setting(
+        -1.0,
+        "Speed of a treadmill's belt; 0: the floor does not move; negative: found from the standing feet.",
+        "m/s",
+        -1.0,
+        10.0,
+    )
     queue_frames: int = setting(
         256, "Camera frames that wait for the fit before new ones are dropped and counted.", "", 1, 4096
     )

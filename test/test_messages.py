@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from markerless_biomech.body.names import JOINT_NAMES
 from markerless_biomech.cameras.rig import Camera
 from markerless_biomech.errors import InputError
+from markerless_biomech.gait.parameters import gait_parameters
 from markerless_biomech.keypoints import KeypointFrame, KeypointSet
 from markerless_biomech.recording import bags, messages, result_messages, step_messages
 from markerless_biomech.recording.message_types import rclpy_types, stamp_from_message, stamp_to_message
@@ -202,6 +203,21 @@ def test_a_step_event_survives_its_message():
             assert getattr(back, name) == value or np.isnan(value), name
 
 
+def some_parameters():
+    strike = StepRecord(0, "left", "heel_strike", np.zeros(3), 0)
+    strikes = [dataclasses.replace(strike, stamp_ns=k * 10**9, id=k, step_length_m=0.6 + 0.01 * k) for k in range(3)]
+    parameters = gait_parameters(strikes)
+    assert parameters is not None
+    return parameters
+
+
+def test_gait_parameters_survive_their_message():
+    parameters = some_parameters()
+    message = over_the_wire(step_messages.parameters_to_message(bags.types(), parameters))
+    assert_same(parameters, step_messages.parameters_from_message(message))
+    assert parameters.strides == 2 and np.isnan(parameters.step_length_mean_m[1]), "no right strides"
+
+
 def test_constants_of_the_messages_are_those_of_the_values():
     """Codes in msg/*.msg, read from the files: nothing else keeps the two together."""
     lines = {path.stem: path.read_text() for path in bags.message_directory().glob("*.msg")}
@@ -273,6 +289,7 @@ def test_rclpy_messages_hold_what_bag_messages_hold():
         (result_messages.cameras_to_message, some_cameras()),
         (result_messages.report_to_message, result_messages.FitRecord(FitReport(3, "OK", cost={"limits": 0.5}))),
         (step_messages.step_to_message, a_step()),
+        (step_messages.parameters_to_message, some_parameters()),
     ]:
         ros, bag = convert(live, value), convert(bags.types(), value)
         back = bags.decoded(bags.typestore().deserialize_cdr, serialize_message(ros), bag.__msgtype__)

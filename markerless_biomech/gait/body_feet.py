@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 
 from ..body.base import base_sites
@@ -38,7 +39,8 @@ class BodyFeet:
         on_heel_bone = [used & (bodies == f"calcn_{side}") for side in "lr"]
         self._heel_site = [_extreme(-forward_m, here & (forward_m < _HEEL_ENDS_M)) for here in on_heel_bone]
         self._front_site = [_extreme(forward_m, here & (forward_m > _FOREFOOT_BEGINS_M)) for here in on_heel_bone]
-        self._parameters = body_parameters(subject, _LANDMARKS)
+        # A GPU would answer later, and the fit has it.
+        self._parameters = jax.device_put(body_parameters(subject, _LANDMARKS), jax.devices("cpu")[0])
 
     @property
     def reference(self) -> EventReference:

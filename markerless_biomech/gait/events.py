@@ -83,6 +83,16 @@ class GaitDetector:
         told = self._look(last_ns) + self._steps.finish()
         return told + self._ledger.withdraw_all()
 
+    def break_off(self) -> list[StepEvent]:
+        """The track ended: decide what settled samples reach, withdraw the rest, forget the walk."""
+        told = [] if self._decided is None else self._look(self._track.settled_ns)
+        return told + self.reset()
+
+    def abandon(self) -> list[StepEvent]:
+        """Forget the walk without another look at it, for when that failed."""
+        self._steps = StepBook()
+        return self.reset()
+
     def reset(self) -> list[StepEvent]:
         """Forget the walk: what was told and is not final is withdrawn. Ids go on."""
         told = self._steps.finish() + self._ledger.withdraw_all()

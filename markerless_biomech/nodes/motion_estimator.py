@@ -99,7 +99,7 @@ class MotionEstimatorNode(LifecycleNode):
             )
         self._publisher = ResultPublisher(self, settings, self._keypoint_set, subject)
         self._rig_text = ""
-        self.worker = FitWorker(capture, self._publish, self._health.report)
+        self.worker = FitWorker(capture, self._publish, self._publisher.publish_steps, self._health.report)
         self._subject.configured(settings, self._keypoint_set, self.worker, self._publisher)
         if rig is not None:
             self._take_rig(rig, ours=True)

@@ -11,6 +11,7 @@ from rclpy.node import Node
 from ..body.subject import Subject
 from ..body.urdf import LinkTree, link_tree, urdf_text
 from ..cameras.rig import Rig
+from ..gait.step_watch import StepNews
 from ..keypoints import KeypointSet
 from ..recording.definitions import DEFINITION_NAMES, definition_texts, model_id
 from ..recording.link_messages import fitted_to_message, links_to_message
@@ -25,6 +26,7 @@ from ..recording.result_messages import (
     joints_to_message,
     report_to_message,
 )
+from ..recording.step_messages import news_messages
 from ..results import BodyEstimate, Tracking
 from ..settings import EstimatorSettings
 from . import quality
@@ -47,6 +49,8 @@ class ResultPublisher:
         self._body = self._make(TYPES.BodyState, "body_state", quality.RESULTS)
         self._settled = self._make(TYPES.BodyState, "body_state_settled", quality.RESULTS)
         self._reports = self._make(TYPES.FitReport, "fit_report", quality.RESULTS)
+        self._steps = self._make(TYPES.StepEvent, "step_events", quality.RESULTS)
+        self._gait = self._make(TYPES.GaitParameters, "gait_parameters", quality.RESULTS)
         self._cameras = self._make(TYPES.FittedCameras, "fitted_cameras", quality.RESULTS)
         self._description = self._make(TYPES.String, "robot_description", quality.LATCHED)
         self._definitions = {
@@ -109,6 +113,14 @@ class ResultPublisher:
         record = FitRecord(outcome.estimate.report, _times(outcome, published_s), dropped(), outcome.estimate.reset)
         self._reports.publish(report_to_message(TYPES, record, self._settings.world_frame))
         return published_s
+
+    def publish_steps(self, news: StepNews) -> None:
+        """Publish what is new about steps."""
+        events, parameters = news_messages(TYPES, news, self._settings.world_frame)
+        for event in events:
+            self._steps.publish(event)
+        if parameters is not None:
+            self._gait.publish(parameters)
 
     def publish_cameras(self, cameras: FittedCameras) -> None:
         """Publish how the cameras stand and fare, and where they were found on /tf."""

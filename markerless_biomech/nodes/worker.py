@@ -12,6 +12,7 @@ from enum import Enum
 from ..cameras.frame_sets import FrameSet
 from ..capture import Capture
 from ..estimator import longest_gap_s
+from ..gait.step_watch import StepNews
 from ..keypoints import KeypointFrame
 from ..results import MotionEstimate
 
@@ -46,9 +47,16 @@ class Outcome:
 class FitWorker:
     """Owns a Capture from `start` to `stop`."""
 
-    def __init__(self, capture: Capture, publish: Callable[[Outcome], None], report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        capture: Capture,
+        publish: Callable[[Outcome], None],
+        publish_steps: Callable[[StepNews], None],
+        report: Callable[[str], None],
+    ) -> None:
         # read-only after construction
         self._publish = publish
+        self._publish_steps = publish_steps
         self._report = report
         self._capacity = capture.estimator.settings.queue_frames
         self._most_sets = max(1, self._capacity // len(capture.estimator.camera_names))
@@ -106,7 +114,7 @@ class FitWorker:
     def _run(self) -> None:
         start = time.monotonic()
         try:
-            self.capture.estimator.compile()
+            self.capture.compile()
         except Exception as error:  # whatever it is, diagnostics must say it
             self.problem, self.state = f"compiling failed: {error}", State.FAILED
             self._report(self.problem)
@@ -190,6 +198,7 @@ class FitWorker:
         if newest:
             self._last_live_ns = end_ns
         self._publish(Outcome(frame_set, estimate, assembled_ns, start_ns, end_ns, newest))
+        self._follow_steps(estimate)
         self.capture.estimator.look_after_cameras()
 
     def _notice_silence(self) -> None:
@@ -207,3 +216,13 @@ class FitWorker:
         empty = FrameSet(stamp_ns, {}, "deadline", now_ns, now_ns)
         estimate = self.capture.estimator.lose(stamp_ns, reason)
         self._publish(Outcome(empty, estimate, now_ns, now_ns, now_ns, newest=True))
+        self._follow_steps(estimate)
+
+    def _follow_steps(self, estimate: MotionEstimate) -> None:
+        """After the pose is out: nobody waits as long for a step."""
+        try:
+            news = self.capture.steps(estimate)
+        except Exception as error:  # steps are lost, the track is not
+            self._report(f"looking for steps failed ({type(error).__name__}: {error}); starting the walk anew")
+            news = self.capture.step_watch.abandon(self.capture.estimator.calibration_version)
+        self._publish_steps(news)

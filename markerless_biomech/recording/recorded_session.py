@@ -20,7 +20,7 @@ from .result_messages import (
     cameras_from_message,
     report_from_message,
 )
-from .step_messages import step_from_message
+from .step_messages import parameters_from_message, step_from_message
 
 RESULT_READERS: dict[str, Callable[[Any], Any]] = {
     "body_state": body_from_message,
@@ -31,6 +31,7 @@ RESULT_READERS: dict[str, Callable[[Any], Any]] = {
     "truth/body_state": body_from_message,
     "truth/fitted_cameras": cameras_from_message,
     "step_events": step_from_message,
+    "gait_parameters": parameters_from_message,
     "truth/step_events": step_from_message,
 }
 

@@ -1,7 +1,8 @@
 """Fits a whole bag offline, for a subject that is known: the best trajectory, and a bag that holds it.
 
-The new bag holds everything of its input and /body_state_refit, one state for each frame set. Live results are kept
-where they are of the same body; those of another body would not fit the definitions, and are left out.
+The new bag holds everything of its input and /body_state_refit, one state for each frame set, with the steps that these
+show, all final, in place of the live ones. Live results are kept where they are of the same body; those of another body
+would not fit the definitions, and are left out.
 """
 
 from __future__ import annotations
@@ -18,26 +19,25 @@ from ..body.personal import PERSONAL
 from ..body.subject import Subject
 from ..body.urdf import urdf_text
 from ..errors import InputError
+from ..estimator import longest_gap_s
+from ..gait.step_watch import StepWatch
 from ..keypoints import KeypointSet
-from ..results import FitReport, Tracking
+from ..results import FitReport, MotionEstimate, Tracking
 from ..session import SessionFit, Trial, TrialFit, fit_trajectories
-from ..settings import SessionSettings, to_dict
+from ..settings import EstimatorSettings, SessionSettings, to_dict
 from .bags import BagWriter, check_writable, open_bag
 from .camera_health import fitted_cameras
 from .definitions import definition_texts, model_id, subject_from_text, versions, yaml_text
 from .recorded_session import RecordedSession, read_session, relative_name
 from .result_messages import body_to_message, cameras_to_message
-from .session_bag import write_definitions
+from .session_bag import write_definitions, write_steps
 from .trials import trial_from_session
 
 WRITTEN_ANEW = frozenset(
-    ("body_state_refit", "robot_description")
+    ("body_state_refit", "robot_description", "step_events", "gait_parameters")
     + tuple(f"definitions/{name}" for name in ("model", "subject", "keypoint_set", "rig", "settings"))
 )
-LIVE_RESULTS = frozenset(
-    ("joint_states", "body_state", "body_state_settled", "fit_report", "fitted_cameras", "tf", "step_events")
-    + ("gait_parameters",)
-)
+LIVE_RESULTS = frozenset(("joint_states", "body_state", "body_state_settled", "fit_report", "fitted_cameras", "tf"))
 """Left out where they are of another body."""
 
 Progress = Callable[[float, str], None]
@@ -84,6 +84,7 @@ def refit(
         _copy_input(writer, session, WRITTEN_ANEW | (LIVE_RESULTS if left_out else frozenset()))
         _write_definitions(writer, session, subject, settings, keep_settings=not left_out)
         _write_results(writer, session, trial, fit)
+        _write_steps(writer, session, trial, fit)
     tracking = [body.tracking for body in fit.trials[0].bodies]
     return RefitSummary(
         frames=len(tracking),
@@ -168,6 +169,19 @@ def _write_results(writer: BagWriter, session: RecordedSession, trial: Trial, fi
         )
     end_ns = max(frame.arrival_ns for frame in session.frames)
     writer.write("/fitted_cameras", cameras_to_message(writer.types, cameras, world), end_ns)
+
+
+def _write_steps(writer: BagWriter, session: RecordedSession, trial: Trial, fit: SessionFit) -> None:
+    """Final events and rolling figures of the refit, each with the frame set after which it was sure."""
+    live = yaml.safe_load(session.definitions.get("settings", "")) or {}
+    settings = EstimatorSettings(belt_speed_m_s=float(live.get("belt_speed_m_s", EstimatorSettings().belt_speed_m_s)))
+    watch = StepWatch(session.keypoint_set, fit.subject, settings.belt_speed_m_s, longest_gap_s(settings))
+    times_ns = [frame_set.last_arrival_ns for frame_set in trial.frame_sets]
+    nothing = FitReport(0, "OK")
+    told = [watch.take(MotionEstimate(body, (), nothing), fit.subject) for body in fit.trials[0].bodies]
+    for news, time_ns in zip([*told, watch.finish(())], [*times_ns, times_ns[-1]], strict=True):
+        final = tuple(event for event in news.events if event.final and not event.withdrawn)
+        write_steps(writer, replace(news, events=final), time_ns, session.rig.world_frame)
 
 
 def _camera_report(trial: TrialFit) -> FitReport:

@@ -31,11 +31,11 @@ from .result_messages import (
     joints_to_message,
     report_to_message,
 )
-from .session_bag import write_definitions
+from .session_bag import write_definitions, write_steps
 
 RESULT_TOPICS = frozenset(
     ("joint_states", "body_state", "body_state_settled", "fit_report", "fitted_cameras", "robot_description", "tf")
-    + ("body_state_refit",)
+    + ("body_state_refit", "step_events", "gait_parameters")
     + (
         "definitions/model",
         "definitions/subject",
@@ -83,7 +83,7 @@ def replay(
     settings = session_settings(settings or EstimatorSettings(), session)
     capture = Capture(settings, session.keypoint_set, subject)
     capture.estimator.set_rig(session.rig)
-    capture.estimator.compile()
+    capture.compile()
     with BagWriter(out, force) as writer:
         _copy_input(writer, Path(bag))
         results = ResultWriter(writer, session, subject, settings)
@@ -110,7 +110,7 @@ def _drive(capture: Capture, session: RecordedSession, results: ResultWriter, pr
         results.write(capture.push(frame), frame.arrival_ns, capture)
         progress((index + 1) / len(session.frames))
     results.write(capture.flush(), session.frames[-1].arrival_ns, capture)
-    results.write_settled(capture.estimator.finish(), session.frames[-1].arrival_ns, capture)
+    results.finish(session.frames[-1].arrival_ns, capture)
     results.write_cameras(capture, session.frames[-1].arrival_ns)
     return ReplaySummary(
         results.frame_sets, results.tracked, results.lost, time.monotonic() - start_s, dict(session.refused)
@@ -163,12 +163,18 @@ class ResultWriter:
                 self._writer.write("/tf", links, time_ns)
         if live is not None:
             self._writer.write("/body_state", self._body(live, capture), time_ns)
-        self.write_settled(estimate.settled, time_ns, capture)
+        self._write_settled(estimate.settled, time_ns, capture)
         record = FitRecord(estimate.report, FitTimes(), capture.assembler.counters, estimate.reset)
         self._writer.write("/fit_report", report_to_message(types, record, world), time_ns)
+        write_steps(self._writer, capture.steps(estimate), time_ns, world)
 
-    def write_settled(self, bodies: tuple[BodyEstimate, ...], time_ns: int, capture: Capture) -> None:
-        """Append states that became settled."""
+    def finish(self, time_ns: int, capture: Capture) -> None:
+        """Append what became settled with the end of the recording, and the last steps."""
+        settled = capture.estimator.finish()
+        self._write_settled(settled, time_ns, capture)
+        write_steps(self._writer, capture.last_steps(settled), time_ns, self._settings.world_frame)
+
+    def _write_settled(self, bodies: tuple[BodyEstimate, ...], time_ns: int, capture: Capture) -> None:
         for body in bodies:
             self._writer.write("/body_state_settled", self._body(body, capture), time_ns)
 

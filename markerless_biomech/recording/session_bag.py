@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from ..cameras.rig import Rig
+from ..gait.step_watch import StepNews
 from ..keypoints import KeypointFrame, KeypointSet
 from .bags import BagWriter
 from .definitions import definition_texts
 from .messages import camera_to_message, keypoint_frame_to_message, transforms_to_message
+from .step_messages import news_messages
 
 
 def write_definitions(writer: BagWriter, texts: Mapping[str, str], time_ns: int, prefix: str = "") -> None:
@@ -43,6 +45,15 @@ def write_frame(
     frame_id = rig.cameras[frame.camera].frame_id
     message = keypoint_frame_to_message(writer.types, frame, set_name or keypoint_set.name, frame_id)
     writer.write(f"/{frame.camera}/keypoints", message, frame.arrival_ns)
+
+
+def write_steps(writer: BagWriter, news: StepNews, time_ns: int, world_frame: str) -> None:
+    """What is new about steps, as the live node publishes it."""
+    events, parameters = news_messages(writer.types, news, world_frame)
+    for event in events:
+        writer.write("/step_events", event, time_ns)
+    if parameters is not None:
+        writer.write("/gait_parameters", parameters, time_ns)
 
 
 def write_inputs(
