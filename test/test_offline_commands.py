@@ -167,6 +167,7 @@ def test_what_is_refused_is_refused_before_the_work(walks, calibrated, refitted,
         (("calibrate", bag, "--out", tmp_path), "is a folder"),
         (("calibrate", bag, f"{bag}/", "--out", tmp_path / "b.yaml"), "is given twice"),
         (("calibrate", bag, other_set, "--out", tmp_path / "b.yaml"), "is not the 'coco_17'"),
+        (("calibrate", bag, "--out", tmp_path / "b.yaml", *both, "--refine-cameras", rig), "exclude each other"),
         (
             ("calibrate", bag, "--out", tmp_path / "b.yaml", *both, "--refine-cameras", tmp_path / "r.yaml"),
             "exclude each",
