@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .body.shape import shape_covariance, shape_model, shape_vector
@@ -105,7 +106,7 @@ class RigRefiner:
         )
         covariance = np.linalg.inv(self._nominal + after.information)
         numbers = self._without_gauge(self.numbers(after), np.asarray(piece.cameras.rotation), covariance, batch.moved)
-        cameras = jax.device_put(refined(piece.cameras, numbers.astype(np.float32)))
+        cameras = jax.device_put(refined(piece.cameras, jnp.asarray(numbers, jnp.float32)))
         return after, fitted_rig(self.reference, self._names, cameras, piece.cameras, numbers, covariance)
 
     def _fitted(self, knowledge: RigKnowledge, piece: Piece) -> tuple[Bundle, np.ndarray]:
@@ -124,7 +125,7 @@ class RigRefiner:
         """The subject's points in the frame sets whose poses differ; None: too few."""
         body = body_of(self._subject, self._keypoint_set)
         nominal = self._follower.arrays(self.reference, batch.frame_sets)
-        now = jax.device_put(refined(nominal, self.numbers(knowledge).astype(np.float32)))
+        now = jax.device_put(refined(nominal, jnp.asarray(self.numbers(knowledge), jnp.float32)))
         sightings = self._follower.observe(now, batch.frame_sets, batch.qpos, body, self._follower.noise_m)
         everywhere = np.ones(len(batch.frame_sets), bool)
         found = stretches(0, batch.frame_sets, batch.qpos, everywhere, sightings, nominal, self._follower.noise_m)

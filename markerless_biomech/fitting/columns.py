@@ -42,21 +42,20 @@ def outer_columns(
     derivatives: SiteDerivatives, residuals: ImageResiduals, blocks: ImageBlocks, cameras: Cameras, unknown: Unknown
 ) -> tuple[jax.Array, jax.Array]:
     """Coupling (B, 40, N - 1) of frames and outside, and the outside's own (N, N)."""
-    parts, between = [], None
+    columns = _Columns(jnp.zeros((*derivatives.by_pose.shape[:1], Q, 0)), jnp.zeros((0, 0)), jnp.zeros(0))
     if unknown.shape:
-        parts.append(_shape_columns(derivatives, blocks))
+        columns = _shape_columns(derivatives, blocks)
     if unknown.numbers:
-        columns, through = _camera_columns(derivatives, residuals, cameras, unknown.numbers)
-        parts.append(columns)
-        between = _shape_and_cameras(derivatives, through)
-    if not parts:
-        return jnp.zeros((*derivatives.by_pose.shape[:1], Q, 0)), jnp.zeros((1, 1))
-    information = parts[0].information
-    if len(parts) == 2:
-        information = jnp.block([[information, between], [between.T, parts[1].information]])
-    gradient = jnp.concatenate([part.gradient for part in parts])
-    outer = jnp.block([[jnp.zeros((1, 1)), gradient[None]], [gradient[:, None], information]])
-    return jnp.concatenate([part.cross for part in parts], -1), outer
+        own, through = _camera_columns(derivatives, residuals, cameras, unknown.numbers)
+        between = _shape_and_cameras(derivatives, through)[: len(columns.gradient)]
+        columns = _Columns(
+            jnp.concatenate([columns.cross, own.cross], -1),
+            jnp.block([[columns.information, between], [between.T, own.information]]),
+            jnp.concatenate([columns.gradient, own.gradient]),
+        )
+    gradient = columns.gradient
+    outer = jnp.block([[jnp.zeros((1, 1)), gradient[None]], [gradient[:, None], columns.information]])
+    return columns.cross, outer
 
 
 def _shape_columns(derivatives: SiteDerivatives, blocks: ImageBlocks) -> _Columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 
 from ..body.names import JOINT_NAMES
@@ -47,7 +48,9 @@ def open_zeros_std_rad(keypoint_set: KeypointSet, model: ShapeModel, shape: np.n
     good, and there the Gaussian says 5. Turning a joint by a radian moves the point k by its lever r_k, so that
     offsets of standard deviation s_k know its zero to 1 / sqrt(sum r_k^2 / s_k^2).
     """
-    by_pose = np.asarray(site_derivatives(model, shape.astype(np.float32), qpos.astype(np.float32)).by_pose, float)
+    by_pose = np.asarray(
+        site_derivatives(model, jnp.asarray(shape, jnp.float32), jnp.asarray(qpos, jnp.float32)).by_pose, float
+    )
     used = (np.array(keypoint_set.bodies) != "") & (keypoint_set.weights > 0)
     levers = np.linalg.norm(by_pose[used], axis=1)[:, 6:] / offset_std_m(keypoint_set)[used, None]
     known = np.sum(levers**2, axis=0)
