@@ -31,6 +31,8 @@ def system(tmp_path_factory):
             ("BodyState", "body_state_settled"),
             ("FitReport", "fit_report"),
             ("FittedCameras", "fitted_cameras"),
+            ("StepEvent", "step_events"),
+            ("GaitParameters", "gait_parameters"),
             ("DiagnosticArray", "/diagnostics"),
         ):
             lab.listen(kind, topic)
@@ -93,6 +95,16 @@ def test_reports_tell_the_way_of_each_frame_set_in_order(lab):
     way += [report.solve_start_s, report.solve_end_s, report.published_s]
     assert way == sorted(way)
     assert report.result == "OK" and set(report.cameras_used) == set(CAMERAS)
+
+
+def test_steps_are_told_and_become_final_and_figures_follow(lab):
+    lab.wait_for_new("step_events", lambda event: event.type == event.HEEL_STRIKE and event.stride_time_s > 0)
+    histories = {}
+    for event in lab.heard["step_events"]:
+        histories.setdefault(event.id, []).append(event)
+    assert any(not one[0].final and one[-1].final and not one[-1].withdrawn for one in histories.values())
+    parameters = lab.wait_for_new("gait_parameters")[0]
+    assert parameters.strides >= 1 and parameters.cadence_mean > 0
 
 
 def test_definitions_reach_those_who_come_late(lab):

@@ -18,6 +18,7 @@ POINTS = 4
 _VELOCITY_SD_M_S, _ACCELERATION_SD_M_S2 = 10.0, 80.0
 """Prior of the parabola: it decides only where samples are too few."""
 _LEAST_STD_M = 3e-4
+_I_PLUS_J = np.add.outer(np.arange(3), np.arange(3))
 _REACH = 3.5
 """Samples count up to this many smoothing SDs away."""
 
@@ -94,19 +95,19 @@ class FootTrack:
 
     def motion(self, from_ns: int) -> FootMotion:
         """Smooth motion at every stamp from `from_ns` on."""
-        times_s, points = self.seconds(np.array(self.stamps_ns)), np.array(self._points)
-        first = int(np.searchsorted(self.stamps_ns, from_ns))
+        stamps_ns = np.array(self.stamps_ns)
+        times_s, first = self.seconds(stamps_ns), int(np.searchsorted(stamps_ns, from_ns))
         width_s = max(self._smoothing_s, 1.1 * _median_step(times_s))
-        near = int(np.searchsorted(times_s, times_s[first] - _REACH * width_s))
-        position, velocity, std, known = _parabolas(
-            times_s[near:], points[near:], np.array(self._std[near:]), times_s[first:], width_s
-        )
-        progress = self._progress(times_s, points, times_s[first:])
-        return FootMotion(times_s[first:], position, velocity, std, known, np.array(self._std[first:]), progress)
+        at_s = times_s[first:]
+        near, far = np.searchsorted(times_s, at_s[0] - np.array([_REACH * width_s, self._progress_s + 1e-3])).tolist()
+        points, std_m = np.array(self._points[min(near, far) :]), np.array(self._std[near:])
+        position, velocity, std, known = _parabolas(times_s[near:], points[-len(std_m) :], std_m, at_s, width_s)
+        progress = self._progress(times_s[far:], points[far - len(times_s) :], np.array(self._pelvis[far:]), at_s)
+        return FootMotion(at_s, position, velocity, std, known, std_m[first - near :], progress)
 
-    def _progress(self, times_s: np.ndarray, points: np.ndarray, at_s: np.ndarray) -> np.ndarray:
-        """(N, 2) slope of the pelvis' path, or of the feet's mean."""
-        body = np.array(self._pelvis)[:, :2]
+    def _progress(self, times_s: np.ndarray, points: np.ndarray, pelvis_m: np.ndarray, at_s: np.ndarray) -> np.ndarray:
+        """(N, 2) slope of the pelvis' path (F, 3), or of the feet's mean."""
+        body = pelvis_m[:, :2]
         missing = np.asarray(~np.isfinite(body).all(-1))
         if missing.any():
             body = np.where(missing[:, None], _mean_of_known(points[..., :2]), body)
@@ -136,15 +137,23 @@ def _parabolas(
     seen = np.asarray(np.isfinite(points).all(-1))
     hop = times_s[None] - at_s[:, None]
     kernel = np.exp(-0.5 * (hop / width_s) ** 2) * (np.abs(hop) < _REACH * width_s)
-    weight = kernel[:, :, None] * np.where(seen, std_m**-2.0, 0.0)
-    powers = np.stack([np.ones_like(hop), hop, hop**2], -1)
-    normal = np.einsum("nfp,nfi,nfj->npij", weight, powers, powers)
+    precision = np.where(seen, std_m**-2.0, 0.0)
+    squared = hop * hop
+    powers = np.stack([np.ones_like(hop), hop, squared, squared * hop, squared * squared])
+    normal = _moments(kernel, powers, precision)
     prior = np.diag([1e-9, _VELOCITY_SD_M_S**-2.0, (0.5 * _ACCELERATION_SD_M_S2) ** -2.0])
     inverse = np.linalg.inv(normal + prior)
-    right = np.einsum("nfp,nfi,fpd->npid", weight, powers, np.where(seen[..., None], points, 0.0))
-    fitted = inverse @ right
+    weighted = (precision[..., None] * np.where(seen[..., None], points, 0.0)).reshape(len(points), -1)
+    right = ((kernel * powers[:3]) @ weighted).reshape(3, len(at_s), POINTS, 3)
+    fitted = inverse @ right.transpose(1, 2, 0, 3)
     # the noise passes through the weights twice, once in the fit and once in the data: sandwich
-    meat = np.einsum("nfp,nfi,nfj->npij", weight * kernel[:, :, None], powers, powers)
+    meat = _moments(kernel**2, powers, precision)
     variance = (inverse @ (meat + prior) @ inverse)[..., 1, 1]
-    known = np.einsum("nf,fp->np", kernel, seen.astype(float)) > 1.2
+    known = kernel @ seen.astype(float) > 1.2
     return fitted[..., 0, :], np.where(known[..., None], fitted[..., 1, :], 0.0), np.sqrt(variance), known
+
+
+def _moments(kernel: np.ndarray, powers: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """(N, 4, 3, 3) sums of kernel (N, F) x precision (F, 4) x hop^(i + j), from hop^0 ... hop^4 (5, N, F)."""
+    sums = (kernel * powers) @ precision
+    return sums[_I_PLUS_J].transpose(2, 3, 0, 1)

@@ -57,13 +57,18 @@ class Stride:
 
 
 def strides(events: Sequence[StepEvent]) -> list[Stride]:
-    """All strides between final, standing events (last revisions), in order of their ends."""
+    """All strides between final, standing events (last revisions), in order of their ends.
+
+    Where the events state stride times, strikes without one begin a walk: no stride spans what was not seen.
+    """
     ordered = sorted((e for e in events if e.final and not e.withdrawn), key=lambda event: event.stamp_ns)
+    stated = any(np.isfinite(event.stride_time_s) for event in ordered)
     found = []
     for side in SIDES:
         strikes = [event for event in ordered if event.side == side and event.type == "heel_strike"]
         for start, end in zip(strikes, strikes[1:], strict=False):
-            if end.stamp_ns - start.stamp_ns <= _LONGEST_STRIDE_S * 1e9:
+            seen = not stated or np.isfinite(end.stride_time_s)
+            if seen and end.stamp_ns - start.stamp_ns <= _LONGEST_STRIDE_S * 1e9:
                 found.append(_stride(ordered, start, end))
     return sorted(found, key=lambda stride: stride.end_ns)
 

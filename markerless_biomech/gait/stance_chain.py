@@ -19,18 +19,15 @@ def best_path(log_odds: np.ndarray, hops_s: np.ndarray, rate_hz: float, before: 
 
     `before` is the probability of stance at the instant before the first.
     """
-    score = [_log(before), _log(1.0 - before)]
     back: list[tuple[int, int]] = []
-    for odds, hop in zip(log_odds.tolist(), hops_s.tolist(), strict=True):
-        change = _log(_switch(rate_hz, hop))
-        stay = _log(1.0 - _switch(rate_hz, hop))
-        from_stance = 0 if score[0] + stay >= score[1] + change else 1
-        from_swing = 1 if score[1] + stay >= score[0] + change else 0
-        to_stance = max(score[0] + stay, score[1] + change) + odds
-        to_swing = max(score[1] + stay, score[0] + change)
-        back.append((from_stance, from_swing))
-        score = [to_stance, to_swing]
-    state = 0 if score[0] >= score[1] else 1
+    switch = np.maximum(_switches(rate_hz, hops_s), 1e-12)
+    rows = zip(log_odds.tolist(), np.log(switch).tolist(), np.log1p(-switch).tolist(), strict=True)
+    stance, swing = _log(before), _log(1.0 - before)
+    for odds, change, stay in rows:
+        stays, comes, leaves, remains = stance + stay, swing + change, stance + change, swing + stay
+        back.append((0 if stays >= comes else 1, 1 if remains >= leaves else 0))
+        stance, swing = (stays if stays >= comes else comes) + odds, remains if remains >= leaves else leaves
+    state = 0 if stance >= swing else 1
     path = np.empty(len(back), dtype=int)
     for index in range(len(back) - 1, -1, -1):
         path[index] = state
@@ -40,10 +37,9 @@ def best_path(log_odds: np.ndarray, hops_s: np.ndarray, rate_hz: float, before: 
 
 def probabilities(log_odds: np.ndarray, hops_s: np.ndarray, rate_hz: float, before: float) -> np.ndarray:
     """(N,) probability of stance at each instant, given all of them."""
-    odds, hops = np.exp(np.clip(log_odds, -50.0, 50.0)).tolist(), hops_s.tolist()
+    odds, switch = np.exp(np.clip(log_odds, -50.0, 50.0)).tolist(), _switches(rate_hz, hops_s).tolist()
     forward, current = [], before
-    for ratio, hop in zip(odds, hops, strict=True):
-        change = _switch(rate_hz, hop)
+    for ratio, change in zip(odds, switch, strict=True):
         predicted = current * (1.0 - change) + (1.0 - current) * change
         current = predicted * ratio / (predicted * ratio + 1.0 - predicted)
         forward.append(current)
@@ -52,17 +48,17 @@ def probabilities(log_odds: np.ndarray, hops_s: np.ndarray, rate_hz: float, befo
     for index in range(len(odds) - 1, -1, -1):
         weight = forward[index] * stance
         answer[index] = weight / (weight + (1.0 - forward[index]) * swing)
-        change = _switch(rate_hz, hops[index])
-        stance, swing = stance * odds[index], swing
+        change = switch[index]
+        stance = stance * odds[index]
         stance, swing = stance * (1 - change) + swing * change, stance * change + swing * (1 - change)
         scale = max(stance, swing)
         stance, swing = stance / scale, swing / scale
     return answer
 
 
-def _switch(rate_hz: float, hop_s: float) -> float:
-    """Probability that the state has changed after `hop_s`."""
-    return 0.5 * (1.0 - math.exp(-2.0 * rate_hz * hop_s))
+def _switches(rate_hz: float, hops_s: np.ndarray) -> np.ndarray:
+    """(N,) probability that the state has changed after each hop."""
+    return 0.5 * (1.0 - np.exp(-2.0 * rate_hz * hops_s))
 
 
 def _log(probability: float) -> float:

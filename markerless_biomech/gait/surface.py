@@ -106,7 +106,8 @@ class Belt:
         if len(feet) < 20:
             return self.velocity_m_s
         few = feet[:: max(1, len(feet) // 240)]
-        together = (np.linalg.norm(few[:, None] - few[None], axis=-1) < self.WIDTHS_M_S[0]).sum(1)
+        x, y = few.T
+        together = ((x[:, None] - x) ** 2 + (y[:, None] - y) ** 2 < self.WIDTHS_M_S[0] ** 2).sum(1)
         mode, standing = few[np.argmax(together)], (np.linalg.norm(few, axis=-1) < self.WIDTHS_M_S[0]).sum()
         progress = np.mean([row for _, _, row in self._samples], axis=0)
         speed = float(np.linalg.norm(mode))

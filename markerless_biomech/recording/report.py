@@ -19,6 +19,7 @@ from .evaluation import evaluate_bag
 from .oracle import BodyOracle
 from .plots import STYLE, Curves, angle_curves, angle_figure, residual_figure
 from .report_files import check_page_writable, drawn, write_page
+from .report_gait import cycle_figure, gait_section
 from .report_page import Picture, figures, notice, page, section
 from .report_tables import camera_section, evaluation_section, joint_section, latency_section, summary_tiles
 from .reprojection import CameraResiduals, reprojection_residuals
@@ -63,14 +64,16 @@ def write_session_report(session: ResultBag, out_html: Path, title: str, force: 
     results = {name: _evaluated(session, name) for name in RESULTS}
     with mpl.rc_context(STYLE):
         pictures = [drawn(*figure) for figure in _figures(session)]
+        cycle = cycle_figure(session, shown_track(session))
+        gait = [] if cycle is None else [drawn(*cycle)]
         about_subject, subject_html = _subject(session)
     sections = [section(name, heading, figures(pictures, name)) for name, heading in SECTIONS.items()]
     if not pictures:
         sections = [notice("The subject was never tracked in this recording.")]
-    sections += [subject_html, evaluation_section(results), joint_section(results)]
+    sections += [gait_section(session, gait), subject_html, evaluation_section(results), joint_section(results)]
     sections += [latency_section(session), camera_section(results, session)]
     html = page(title, _subtitle(session), summary_tiles(session, results), sections)
-    return write_page(out_html, html, [*pictures, *about_subject], force)
+    return write_page(out_html, html, [*pictures, *gait, *about_subject], force)
 
 
 def _subject(session: ResultBag) -> tuple[list[Picture], str]:
