@@ -119,7 +119,8 @@ def start_system(processes: Processes, source: Source, bag: Path) -> None:
 def recorded_topics(cameras: tuple[str, ...]) -> list[str]:
     """Inputs, results and truth."""
     inputs = [f"/{camera}/{topic}" for camera in cameras for topic in ("keypoints", "camera_info")]
-    results = ["joint_states", "body_state", "body_state_settled", "fit_report", "fitted_cameras", "robot_description"]
+    results = ["joint_states", "body_state", "body_state_settled", "step_events", "gait_parameters", "fit_report"]
+    results += ["fitted_cameras", "robot_description"]
     definitions = [f"/definitions/{name}" for name in DEFINITION_NAMES]
     truth = ["body_state", "fitted_cameras", "step_events", "definitions/model", "definitions/subject"]
     named = [f"/{name}" for name in results] + [f"/truth/{name}" for name in truth]
