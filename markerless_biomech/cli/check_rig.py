@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from .options import PATH
 from .running import Answer, command
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..rig_check.findings import RigCheck
 
 
@@ -89,6 +90,8 @@ def answer_of(check: RigCheck) -> Answer:
 
 
 def _median(values: np.ndarray) -> float:
+    import numpy as np
+
     return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
 
 

@@ -71,7 +71,7 @@ def benchmark(
     """Measure latency by stage, drops and memory on this machine; or what a fault does to the result.
 
     \b
-    Examples:
+    Example:
       markerless-biomech benchmark --cameras 8 --fps 60 --seconds 60 --json
       markerless-biomech benchmark --fault camera-bump --plot bump.png
     """

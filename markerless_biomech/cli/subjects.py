@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from ..errors import InputError
 from ..settings import SessionSettings
@@ -154,6 +153,8 @@ def _rig_written(fit: SessionFit, path: Path | None, force: bool) -> Answer:
 
 def cameras_in_words(rig: RigFit) -> dict[str, str]:
     """Of each camera: its correction and how sure it is."""
+    import numpy as np
+
     found = {}
     for name, covariance in rig.covariance.items():
         std = np.sqrt(np.diagonal(covariance))
