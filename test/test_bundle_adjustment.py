@@ -31,6 +31,12 @@ from markerless_biomech.settings import SessionSettings
 CAMERAS = 3
 
 
+@pytest.fixture(autouse=True, params=[3])
+def same_numbers(request: pytest.FixtureRequest) -> None:
+    """Whatever ran before: the same people and errors."""
+    RNG.bit_generator.state = np.random.default_rng(request.param).bit_generator.state
+
+
 def rig_prior(numbers: int = POSE, cameras: int = CAMERAS) -> OuterPrior:
     std = np.tile(numbers_std(SessionSettings(refine_lenses=numbers > POSE, refine_times=numbers > POSE)), cameras)
     return OuterPrior(np.zeros(len(std)), np.diag(1.0 / std**2))
@@ -150,8 +156,9 @@ def test_a_descent_puts_cameras_back():
     bundle = objective.descend(Bundle((start,), shape, np.zeros((CAMERAS, POSE))), iterations=8).bundle
     before_deg, _ = rig_errors(*poses(start.cameras), *poses(piece.cameras))
     after_deg, after_mm = rig_errors(*poses(bundle.cameras(start)), *poses(piece.cameras))
-    # a second of 17 points at half a pixel, of 1100 px of focal length
-    assert np.median(after_deg) < 0.03 and np.median(after_mm) < 3.0 < 100 * np.median(before_deg)
+    # a second of 17 points at half a pixel of 1100 px of focal length; 0.02 to 0.05 for other people and errors
+    assert np.median(after_deg) < 0.08 and np.median(after_mm) < 5.0
+    assert np.median(before_deg) > 0.2
 
 
 def test_cameras_of_two_calibrations_are_not_refined_together():
