@@ -31,12 +31,9 @@ DAMPINGS = (DAMPING, 1e-6)
 """Levenberg-Marquardt's, relative to the images' own diagonal, at the first iteration and at all others. An angle and
 an offset that hardly differ in the images move together for next to nothing; damped steps would never get there."""
 
-TOLERANCE = 0.1
-"""The descent ends where a whole step would gain less: half the square of so many standard deviations, of all unknowns
-together."""
-
-ACROSS = 1e3
-"""Damping in units of the prior with which only what the images determine is moved: across a valley, not along it."""
+TOLERANCE = 0.3
+"""Half the square of so many standard deviations. Angles' zeros and offsets lie in long, curved valleys; to follow
+those to their ends costs many iterations and makes hips and trunk worse (docs/calibration.md)."""
 
 SPREAD_EVERY = 4
 """Of so many frames one stands for all where an average over them is taken."""
@@ -107,31 +104,24 @@ class Objective:
         tolerance: float = TOLERANCE,
         told: Callable[[int, float], None] = lambda *_: None,
     ) -> Descent:
-        """Gauss-Newton that keeps to valleys; ends when a whole step would gain less than `tolerance`.
+        """Damped Gauss-Newton with halved steps where the objective would grow.
 
-        `correlation`: how many observations say what one would; the shape believes the images that much less. An angle
-        and the offsets of what it moves are hardly told apart: the objective has long, curved, narrow valleys, in which
-        a straight step climbs the wall. What climbed is taken back down, across the valley and not along it, before it
-        is judged (a second-order correction); what is still no gain is tried again with less trust (Levenberg and
-        Marquardt's, in the metric of the prior).
+        `correlation`: how many observations say what one would; the shape believes the images that much less.
+        Ends when an iteration gains less than `tolerance`.
         """
-        here, caution = self._at(bundle, correlation), 0.0
+        here = self._at(bundle, correlation)
         for iteration in range(iterations):
             told(iteration, here.value)
             quadratic = self._eliminated(here, DAMPINGS[min(iteration, 1)])
-            if iteration > 0 and quadratic.gain < tolerance:
-                return Descent(here.bundle, here.value, here.terms, iteration)
             for share in (1.0, 0.5, 0.25, 0.1):
-                there = self._at(quadratic.step(here.bundle, share, caution), correlation)
-                if there.value >= here.value and self.prior is not None:
-                    across = self._eliminated(there, DAMPINGS[1]).step(there.bundle, 1.0, ACROSS)
-                    there = self._at(across, correlation)
+                there = self._at(quadratic.step(here.bundle, share), correlation)
                 if there.value < here.value:
                     break
-                caution = max(4.0 * caution, 1.0)
             else:
                 return Descent(here.bundle, here.value, here.terms, iteration + 1)
-            here, caution = there, caution / 4.0 if share == 1.0 else caution
+            gained, here = here.value - there.value, there
+            if gained < tolerance:
+                return Descent(here.bundle, here.value, here.terms, iteration + 1)
         return Descent(here.bundle, here.value, here.terms, iterations)
 
     def _at(self, bundle: Bundle, correlation: float) -> _Place:
@@ -149,13 +139,12 @@ class Objective:
         eliminated = in_parallel(lambda piece: eliminate_piece(piece, damping), place.linear)
         factors = [factors for factors, _ in eliminated]
         outer = np.sum([matrix for _, matrix in eliminated], axis=0) / place.correlation
-        gain, prior = -0.5 * outer[0, 0], self.prior
+        prior = self.prior
         if prior is None:
-            return _Quadratic(factors, np.zeros((0, 0)), np.zeros(0), prior, gain)
+            return _Quadratic(factors, np.zeros((0, 0)), np.zeros(0))
         gradient = outer[1:, 0] + prior.information @ (self.outer(place.bundle) - prior.mean)
         information = outer[1:, 1:] + prior.information
-        gain += 0.5 * float(gradient @ np.linalg.solve(information, gradient))
-        return _Quadratic(factors, information, gradient, prior, gain)
+        return _Quadratic(factors, information, gradient)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,16 +168,10 @@ class _Quadratic:
     """(X, X) of the outside, prior included; (0, 0) where it is known."""
     gradient: np.ndarray
     """(X,)"""
-    prior: OuterPrior | None
-    gain: float
-    """What a whole step would gain if the objective were this quadratic."""
 
-    def step(self, bundle: Bundle, share: float, caution: float) -> Bundle:
-        """A share of Gauss-Newton's step; `caution`: damping of the outside in units of the prior."""
-        outer_step = np.zeros(0)
-        if self.prior is not None:
-            damped = self.information + caution * self.prior.information
-            outer_step = -np.linalg.solve(damped, self.gradient)
+    def step(self, bundle: Bundle, share: float) -> Bundle:
+        """A share of Gauss-Newton's step."""
+        outer_step = -np.linalg.solve(self.information, self.gradient) if len(self.gradient) else np.zeros(0)
         steps = in_parallel(lambda factors: steps_back(factors, outer_step), self.factors)
         return _moved(bundle, steps, outer_step, share)
 
