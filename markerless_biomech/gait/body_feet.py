@@ -51,26 +51,28 @@ class BodyFeet:
         """The feet of one estimate; None while nobody is tracked."""
         if body.tracking is Tracking.LOST:
             return None
-        soles = np.asarray(sites(self._parameters, np.asarray(body.qpos, np.float32)), dtype=float)
+        # A settled state's arrays are the device's; indexed there they would cost more than the whole detector.
+        qpos, sites_m, sites_std_m = (np.asarray(x, np.float32) for x in (body.qpos, body.sites_m, body.sites_std_m))
+        soles = np.asarray(sites(self._parameters, qpos), dtype=float)
         heel, tip, forefoot = np.swapaxes(soles.reshape(2, len(_POINTS), 3), 0, 1)
         if not self.toes_seen:
-            heel = self._sites_or(self._heel_site, heel, body)
-            tip = self._sites_or(self._front_site, forefoot, body)
-        std_m = np.array([self._std_m(body, foot) for foot in (0, 1)])
-        pelvis_m = np.asarray(body.qpos[:3], dtype=float)
+            heel = self._sites_or(self._heel_site, heel, sites_m)
+            tip = self._sites_or(self._front_site, forefoot, sites_m)
+        std_m = np.array([self._std_m(sites_std_m, foot) for foot in (0, 1)])
+        pelvis_m = qpos[:3].astype(float)
         return FootSample(body.stamp_ns, heel, tip, std_m, std_m, pelvis_m, body.settled)
 
     @staticmethod
-    def _sites_or(index: Sequence[int | None], soles_m: np.ndarray, body: BodyEstimate) -> np.ndarray:
+    def _sites_or(index: Sequence[int | None], soles_m: np.ndarray, sites_m: np.ndarray) -> np.ndarray:
         """(2, 3) keypoint sites, or points of the soles where the set has none."""
         if None in index:
             return soles_m
-        return np.asarray(body.sites_m[np.array(index, dtype=int)], dtype=float)
+        return sites_m[np.array(index, dtype=int)].astype(float)
 
-    def _std_m(self, body: BodyEstimate, foot: int) -> float:
+    def _std_m(self, sites_std_m: np.ndarray, foot: int) -> float:
         """SD of the foot's keypoint sites; of all sites where the set has none there."""
-        own = body.sites_std_m[self._foot_sites[foot]]
-        return float(np.mean(own if own.size else body.sites_std_m))
+        own = sites_std_m[self._foot_sites[foot]]
+        return float(np.mean(own if own.size else sites_std_m))
 
 
 def _extreme(value: np.ndarray, allowed: np.ndarray) -> int | None:
