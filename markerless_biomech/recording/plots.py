@@ -14,11 +14,10 @@ from matplotlib.figure import Figure
 
 from ..body.names import JOINT_NAMES
 from ..results import Tracking
+from ..scene.colours import LEFT, MIDDLE, RIGHT, TRACKING_COLOURS
 from .result_bag import BodyTrack
 
-LEFT, RIGHT, MIDDLE = "#0072B2", "#D55E00", "#009E73"
 INK, QUIET, GRID, PAPER = "#1b2733", "#5f6b76", "#e3e8ec", "#ffffff"
-TRACKING_COLOURS = {Tracking.TRACKED: "#009E73", Tracking.COASTING: "#E69F00", Tracking.LOST: "#CC3311"}
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
