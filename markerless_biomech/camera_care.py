@@ -14,7 +14,7 @@ import numpy as np
 
 from .camera_hypotheses import AS_BEFORE, MOVED, SWAPPED, Finding
 from .camera_watch import REACH_M, CameraWatch
-from .cameras.association import FEWEST_KEYPOINTS, Prediction, nearest_person
+from .cameras.association import FEWEST_KEYPOINTS, Prediction, nearest_people
 from .cameras.calibrated_camera import Rig
 from .cameras.camera import Cameras
 from .cameras.frame_set import FrameSet
@@ -148,12 +148,10 @@ class CameraCare:
         valid = np.asarray(shown.expected.valid) & (self._keypoint_set.weights > 0)
         scale = np.asarray(shown.expected.pixels_per_metre)
         prediction = Prediction(np.asarray(shown.expected.image_px), valid, scale)
-        chosen = {
-            name: 0
-            if len(frame.points) == 1
-            else nearest_person(frame.points, self._lookout.index[name], prediction, REACH_M)
-            for name, frame in shown.frame_set.frames.items()
-        }
+        frames = shown.frame_set.frames
+        alone = {name: 0 for name, frame in frames.items() if len(frame.points) == 1}
+        others = {name: frame for name, frame in frames.items() if name not in alone}
+        chosen = alone | nearest_people(others, self._lookout.index, prediction, REACH_M)
         return self._lookout.gather(shown.frame_set, chosen)
 
     def _arrays(self) -> Cameras:

@@ -14,7 +14,7 @@ import numpy as np
 from .body.model import NEUTRAL_QPOS
 from .body.subject import Subject
 from .camera_care import CameraCare
-from .cameras.association import Prediction, Rays, nearest_person, triangulate
+from .cameras.association import Prediction, Rays, nearest_people, triangulate
 from .cameras.calibrated_camera import Rig
 from .cameras.frame_sets import FrameSet
 from .cold_start import FEWEST_VIEWS, ColdStart
@@ -200,10 +200,7 @@ class MotionEstimator:
         valid = np.asarray(expected.valid) & (self.keypoint_set.weights > 0)
         prediction = Prediction(np.asarray(expected.image_px), valid, std_px)
         gate, partners = self.settings.association_gate, self.keypoint_set.partners
-        chosen = {
-            name: nearest_person(frame.points, self._lookout.index[name], prediction, gate, partners)
-            for name, frame in frame_set.frames.items()
-        }
+        chosen = nearest_people(frame_set.frames, self._lookout.index, prediction, gate, partners)
         if self._unseen_s and not self._is_subject(frame_set, chosen, np.asarray(expected.sites_m), gate * std_m.max()):
             chosen = {}
         return self._lookout.right_way_round(self._lookout.gather(frame_set, chosen), prediction)

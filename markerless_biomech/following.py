@@ -15,7 +15,7 @@ import numpy as np
 
 from .body.model import BodyParameters, body_parameters, difference, integrate, sites
 from .body.subject import Subject
-from .cameras.association import Prediction, Rays, nearest_person
+from .cameras.association import Prediction, Rays, nearest_people
 from .cameras.calibrated_camera import Rig
 from .cameras.camera import Cameras, project, undistort
 from .cameras.frame_sets import FrameSet
@@ -132,13 +132,8 @@ class Follower:
         sightings = []
         for frame_set, pixels, seen, per_m in zip(frame_sets, expected_px, valid, scale, strict=True):
             prediction = Prediction(pixels, seen & used, per_m * np.hypot(noise_m, 0.03))
-            chosen = {
-                name: nearest_person(
-                    frame.points, self._lookout.index[name], prediction, GATE, self.keypoint_set.partners
-                )
-                for name, frame in frame_set.frames.items()
-                if name in self._lookout.index
-            }
+            frames = {name: frame for name, frame in frame_set.frames.items() if name in self._lookout.index}
+            chosen = nearest_people(frames, self._lookout.index, prediction, GATE, self.keypoint_set.partners)
             sightings.append(self._lookout.right_way_round(self._lookout.gather(frame_set, chosen), prediction))
         return sightings
 

@@ -10,11 +10,11 @@ from markerless_biomech.cameras.association import (
     closest_m,
     groups,
     inside,
-    nearest_person,
+    nearest_people,
     right_way_round,
     triangulate,
 )
-from markerless_biomech.keypoints import load_keypoint_set
+from markerless_biomech.keypoints import KeypointFrame, load_keypoint_set
 
 KEYPOINTS = load_keypoint_set("coco_17")
 RIG = circle_rig(3)
@@ -42,6 +42,12 @@ def rays_of(points_m: np.ndarray, person: int = 0, cameras: tuple[int, ...] = (0
             )
         )
     return rays
+
+
+def nearest_person(people: np.ndarray, camera: int, prediction: Prediction, gate: float, partners=None) -> int:
+    """The choice among people (P, K, 3) of one camera."""
+    frames = {"cam": KeypointFrame("cam", 0, 0, people)}
+    return nearest_people(frames, {"cam": camera}, prediction, gate, partners)["cam"]
 
 
 def test_the_nearest_person_is_taken_whatever_the_order():
@@ -140,3 +146,14 @@ def test_how_far_two_views_are_from_a_person_is_measured():
     lifted = rays_of(POINTS_M + np.array([0.0, 0.0, 0.5]), cameras=(0,))
     views = lifted + rays_of(POINTS_M, cameras=(1,))
     assert groups(views) == [] and 0.3 < closest_m(views) < 0.6
+
+
+def test_every_camera_has_its_own_nearest_person():
+    far = np.array([90.0, 0, 0], np.float32)
+    frames = {
+        "left": KeypointFrame("left", 0, 0, np.stack([IMAGES[2] + far, IMAGES[2]])),
+        "empty": KeypointFrame("empty", 0, 0, np.zeros((0, 17, 3), np.float32)),
+        "right": KeypointFrame("right", 0, 0, np.stack([IMAGES[0], IMAGES[0] + far, IMAGES[0] - far])),
+    }
+    chosen = nearest_people(frames, {"right": 0, "empty": 1, "left": 2}, PREDICTION, 6.0, KEYPOINTS.partners)
+    assert chosen == {"left": 1, "empty": -1, "right": 0}

@@ -6,9 +6,12 @@ NumPy only; C cameras, K keypoints, P people (any number, in any order).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from ..keypoints import KeypointFrame
 
 CONFIDENT = 0.3
 """Keypoints below this confidence take no part in deciding whose they are."""
@@ -35,24 +38,44 @@ class Prediction:
     """(C,) standard deviation of a keypoint about its prediction."""
 
 
-def nearest_person(
-    people: np.ndarray, camera: int, prediction: Prediction, gate: float, partners: np.ndarray | None = None
-) -> int:
-    """Index of the person (P, K, 3) with the least median distance from the prediction; -1: none is within the gate.
+def nearest_people(
+    frames: Mapping[str, KeypointFrame],
+    index: Mapping[str, int],
+    prediction: Prediction,
+    gate: float,
+    partners: np.ndarray | None = None,
+) -> dict[str, int]:
+    """For each camera the person with the least median distance from the prediction; -1: none is within the gate.
 
     With `partners` somebody whose left and right are exchanged is as near as if they were not.
     """
-    if not len(people):
-        return -1
-    usable = (people[..., 2] >= CONFIDENT) & prediction.valid[camera]
-    expected_px = prediction.image_px[camera]
-    ways = [expected_px] if partners is None else [expected_px, expected_px[partners]]
-    distance = np.stack([np.linalg.norm(people[..., :2] - way, axis=-1) for way in ways], axis=1)
-    enough = usable.sum(1) >= FEWEST_KEYPOINTS
-    rows = zip(distance, usable, enough, strict=True)
-    median = np.array([np.median(d[:, u], axis=1).min() if ok else np.inf for d, u, ok in rows])
-    best = int(np.argmin(median))
-    return best if median[best] < gate * prediction.std_px[camera] else -1
+    chosen = dict.fromkeys(frames, -1)
+    cameras = [name for name, frame in frames.items() if len(frame.points)]
+    if not cameras:
+        return chosen
+    counts = [len(frames[name].points) for name in cameras]
+    people = np.concatenate([frames[name].points for name in cameras])
+    rows = np.repeat([index[name] for name in cameras], counts)
+    usable = (people[..., 2] >= CONFIDENT) & prediction.valid[rows]
+    ways = [prediction.image_px] if partners is None else [prediction.image_px, prediction.image_px[:, partners]]
+    offset_px = people[:, None, :, :2] - np.stack(ways, 1)[rows]
+    squared = offset_px[..., 0] ** 2 + offset_px[..., 1] ** 2
+    median_px = np.sqrt(_median_where(squared, usable[:, None]).min(1))
+    median_px[usable.sum(1) < FEWEST_KEYPOINTS] = np.inf
+    begin = 0
+    for name, count in zip(cameras, counts, strict=True):
+        best = int(np.argmin(median_px[begin : begin + count]))
+        if median_px[begin + best] < gate * prediction.std_px[index[name]]:
+            chosen[name] = best
+        begin += count
+    return chosen
+
+
+def _median_where(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(...) upper median over the last axis of what is known; infinite where nothing is."""
+    ordered = np.sort(np.where(known, values, np.inf), axis=-1)
+    middle = np.minimum(known.sum(-1, keepdims=True) // 2, values.shape[-1] - 1)
+    return np.take_along_axis(ordered, np.broadcast_to(middle, (*ordered.shape[:-1], 1)), -1)[..., 0]
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,9 @@ class BodyFeet:
         used = keypoint_set.weights > 0
         bodies = np.array(keypoint_set.bodies)
         self.toes_seen = bool(np.any(used & np.isin(bodies, ("toes_l", "toes_r"))))
-        self._foot_sites = [used & np.isin(bodies, (f"calcn_{side}", f"toes_{side}")) for side in "lr"]
+        self._foot_sites = [
+            np.flatnonzero(used & np.isin(bodies, (f"calcn_{side}", f"toes_{side}"))) for side in "lr"
+        ]
         forward_m = keypoint_set.positions_m[:, 0]
         on_heel_bone = [used & (bodies == f"calcn_{side}") for side in "lr"]
         self._heel_site = [_extreme(-forward_m, here & (forward_m < _HEEL_ENDS_M)) for here in on_heel_bone]
@@ -72,7 +74,7 @@ class BodyFeet:
     def _std_m(self, sites_std_m: np.ndarray, foot: int) -> float:
         """SD of the foot's keypoint sites; of all sites where the set has none there."""
         own = sites_std_m[self._foot_sites[foot]]
-        return float(np.mean(own if own.size else sites_std_m))
+        return float((own if own.size else sites_std_m).mean())
 
 
 def _extreme(value: np.ndarray, allowed: np.ndarray) -> int | None:

@@ -55,6 +55,7 @@ class GaitDetector:
         self._steps = StepBook()
         self._decided: _Decided | None = None
         self._learned_ns = -1
+        self._looked_ns = -(10**18)
         self._view: _View | None = None
 
     # ---------------------------------------------------------------- the method
@@ -62,7 +63,8 @@ class GaitDetector:
     def update(self, sample: FootSample) -> list[StepEvent]:
         """Take in one sample; what is to be said about events now, in order of time.
 
-        Give settled samples before the live one of the same moment: the live one is when everything is looked at.
+        Give settled samples before the live one of the same moment: everything is looked at after a live one, a few
+        dozen times a second.
         """
         told = self.reset() if self._is_another_walk(sample) else []
         if not self._track.add(sample):
@@ -70,8 +72,9 @@ class GaitDetector:
         if self._decided is None:
             self._decided = _Decided(sample.stamp_ns - 1, (0.5, 0.5))
         newest_ns = self._track.stamps_ns[-1]
-        if sample.settled and sample.stamp_ns < newest_ns:
+        if (sample.settled and sample.stamp_ns < newest_ns) or newest_ns - self._looked_ns < self.rule.look_s * 1e9:
             return told
+        self._looked_ns = newest_ns
         return told + self._look(self._decision_ns(newest_ns))
 
     def finish(self) -> list[StepEvent]:

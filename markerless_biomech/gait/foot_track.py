@@ -127,7 +127,8 @@ def _mean_of_known(points: np.ndarray) -> np.ndarray:
 
 
 def _median_step(times_s: np.ndarray) -> float:
-    return float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
+    steps = np.sort(times_s[1:] - times_s[:-1])
+    return float(steps[len(steps) // 2]) if len(steps) else 0.0
 
 
 def _parabolas(

@@ -53,6 +53,8 @@ class GaitRule:
     """Velocities further apart in time count as independent evidence: the smoothing's width and the noise's."""
     switches_per_s: float = 2.0
     """Prior rate of events of one foot: two in a stride of a second."""
+    look_s: float = 0.024
+    """Samples are looked at so often: each at 30 Hz, every second one at 60 Hz."""
     decide_s: float = 0.25
     """An event is final when settled samples reach this far beyond it."""
     publish_confidence: float = 0.6

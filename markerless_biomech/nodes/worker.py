@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections import deque
@@ -119,6 +120,9 @@ class FitWorker:
             self.problem, self.state = f"compiling failed: {error}", State.FAILED
             self._report(self.problem)
             return
+        # What compiling left behind stays; to look through it again and again would hold up the fit for 0.1 s each.
+        gc.collect()
+        gc.freeze()
         self.compile_s = time.monotonic() - start
         self.state = State.READY
         while not self._stopping:
