@@ -34,9 +34,7 @@ class BodyFeet:
         used = keypoint_set.weights > 0
         bodies = np.array(keypoint_set.bodies)
         self.toes_seen = bool(np.any(used & np.isin(bodies, ("toes_l", "toes_r"))))
-        self._foot_sites = [
-            np.flatnonzero(used & np.isin(bodies, (f"calcn_{side}", f"toes_{side}"))) for side in "lr"
-        ]
+        self._foot_sites = [np.flatnonzero(used & np.isin(bodies, (f"calcn_{side}", f"toes_{side}"))) for side in "lr"]
         forward_m = keypoint_set.positions_m[:, 0]
         on_heel_bone = [used & (bodies == f"calcn_{side}") for side in "lr"]
         self._heel_site = [_extreme(-forward_m, here & (forward_m < _HEEL_ENDS_M)) for here in on_heel_bone]
