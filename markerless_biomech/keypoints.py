@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 
 from .errors import InputError
+from .files import file_text, short, yaml_content
 
 SHIPPED_KEYPOINT_SETS = (
     "bml_movi_87",
@@ -79,11 +80,7 @@ def load_keypoint_set(source: str | Path) -> KeypointSet:
         raise InputError(
             f"keypoint set '{source}': neither a file nor one of the shipped sets {', '.join(SHIPPED_KEYPOINT_SETS)}"
         )
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"keypoint set {path} cannot be read: {error}") from error
-    return keypoint_set_from_text(text, str(path))
+    return keypoint_set_from_text(file_text(path, "keypoint set"), str(path))
 
 
 @cache
@@ -94,10 +91,7 @@ def _load_shipped(name: str) -> KeypointSet:
 
 def keypoint_set_from_text(text: str, where: str) -> KeypointSet:
     """Parse the YAML of a keypoint set; `where` names the file in errors."""
-    try:
-        content = yaml.load(text, _UniqueKeys)
-    except yaml.YAMLError as error:
-        raise InputError(f"{where}: not valid YAML ({str(error).splitlines()[0]})") from error
+    content = yaml_content(text, where, _UniqueKeys)
     if not isinstance(content, dict) or not isinstance(content.get("keypoints"), dict) or not content["keypoints"]:
         raise InputError(f"{where}: expected 'name' and 'keypoints' (a map from keypoint name to body and position_m)")
     names = tuple(str(name) for name in content["keypoints"])
@@ -137,7 +131,7 @@ def _entry(where: str, name: str, entry: Any, names: tuple[str, ...]) -> tuple[s
     if entry is None:
         return "", [0.0, 0.0, 0.0], name, 0.0
     if not isinstance(entry, dict):
-        raise InputError(f"{where}: keypoint '{name}' is {entry!r}; expected a map with body and position_m, or null")
+        raise InputError(f"{where}: keypoint '{name}' is {short(entry)}; expected a map with body, position_m, or null")
     unknown = sorted(str(key) for key in set(entry) - {"body", "position_m", "partner", "weight"})
     if unknown:
         known = "body, position_m, partner and weight"
@@ -145,17 +139,17 @@ def _entry(where: str, name: str, entry: Any, names: tuple[str, ...]) -> tuple[s
     body: Any = entry.get("body")
     position: Any = entry.get("position_m")
     if body not in BODY_NAMES:
-        raise InputError(f"{where}: keypoint '{name}' has body {body!r}; expected one of {', '.join(BODY_NAMES)}")
+        raise InputError(f"{where}: keypoint '{name}' has body {short(body)}; expected one of {', '.join(BODY_NAMES)}")
     if not _is_numbers(position, 3):
-        raise InputError(f"{where}: keypoint '{name}' has position_m {position!r}; expected three finite numbers (m)")
+        raise InputError(f"{where}: keypoint '{name}' has position_m {short(position)}; expected three finite numbers")
     if max(map(abs, position)) > 1.0:
-        raise InputError(f"{where}: keypoint '{name}' has position_m {position!r}; expected metres, at most 1")
+        raise InputError(f"{where}: keypoint '{name}' has position_m {short(position)}; expected metres, at most 1")
     partner = str(entry.get("partner", name))
     if partner not in names:
         raise InputError(f"{where}: keypoint '{name}' has partner '{partner}', which is not a keypoint of this file")
     weight = entry.get("weight", 1.0)
     if not _is_numbers([weight], 1) or weight < 0:
-        raise InputError(f"{where}: keypoint '{name}' has weight {weight!r}; expected a number of at least 0")
+        raise InputError(f"{where}: keypoint '{name}' has weight {short(weight)}; expected a number of at least 0")
     return body, [float(x) for x in position], partner, float(weight)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -64,8 +66,8 @@ def system() -> Capture:
     return capture
 
 
-def show(*texts: str, seconds: float) -> Shown:
-    """The system, from its start, before the walk with these faults."""
+def show(*texts: str, seconds: float, tamper: Callable[[Any, KeypointFrame], Any] = lambda m, _: m) -> Shown:
+    """The system, from its start, before the walk with these faults; `tamper` changes each message on the way."""
     capture, shown = system(), Shown()
     capture.assembler = FrameSetAssembler(CAMERAS)
     capture.estimator.reset()
@@ -81,17 +83,17 @@ def show(*texts: str, seconds: float) -> Shown:
             shown.statuses.append(((asked_ns - START_NS) * 1e-9, capture.assembler.status(asked_ns)))
             shown.words.append(((asked_ns - START_NS) * 1e-9, capture.assembler.complaints(asked_ns)))
             asked_ns += SECOND_NS // 10
-        frame = _received(sent, shown)
+        frame = _received(sent, shown, tamper)
         if frame is not None:
             shown.estimates += [(now_ns, estimate) for estimate in capture.push(frame)]
     shown.counters = dict(capture.assembler.counters)
     return shown
 
 
-def _received(sent: Sent, shown: Shown) -> KeypointFrame | None:
+def _received(sent: Sent, shown: Shown, tamper: Callable[[Any, KeypointFrame], Any]) -> KeypointFrame | None:
     """As the nodes convert and check a message."""
     camera = walk().rig_nominal.cameras[sent.frame.camera]
-    message = keypoint_frame_to_message(types(), sent.frame, sent.keypoint_set, camera.frame_id)
+    message = tamper(keypoint_frame_to_message(types(), sent.frame, sent.keypoint_set, camera.frame_id), sent.frame)
     try:
         return keypoint_frame_from_message(
             camera.name, message, sent.frame.arrival_ns, walk().keypoint_set, (camera.width, camera.height)

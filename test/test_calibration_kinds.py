@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import made_calibrations as made
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from damage import CHANGES, FILES, damaged, is_refused, write
+from hypothesis import example, given
 from hypothesis import strategies as st
 from made_calibrations import Y_DOWN, Y_UP, Source
 from made_rigs import LENSES, make_camera
@@ -287,61 +288,17 @@ def originals(tmp_path_factory) -> dict[str, bytes]:
     return _originals(tmp_path_factory.mktemp("originals"))
 
 
-WORDS = st.sampled_from(
-    [
-        b"",
-        b"\x00",
-        b"-",
-        b"1e999",
-        b"nan",
-        b"[",
-        b"]",
-        b"{",
-        b"}",
-        b": ",
-        b"\n",
-        b'"',
-        b"null",
-        b"true",
-        b"- ",
-        b"<",
-        b"0",
-    ]
-    + [
-        b"9" * 400,
-        b"&a ",
-        b"*a",
-        b"!!python/object:os.system ",
-        b"2001-99-99",
-        b"\xff",
-        b"-1",
-        b"x",
-        b"=",
-        b"\n\n---\n",
-    ]
-)
-"""What is damaging to one format or another."""
-
-
 @pytest.mark.parametrize("name", ["cams.yml", "Calib.toml", "Calib.qca.txt", "rig.yaml", "one.pickle", "ros.yaml"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), WORDS), min_size=1, max_size=3))
+@FILES
+@given(changes=CHANGES)
 @example(changes=[(0.0, 10_000_000, b"")])
 @example(changes=[(0.0, 10_000_000, b"[" * 100_000)])
 def test_a_damaged_file_never_raises_anything_but_a_sentence(name, originals, changes, tmp_path):
-    data = originals[name]
-    for share, removed, word in changes:
-        place = int(share * len(data))
-        data = data[:place] + word + data[place + removed :]
-    path = tmp_path / name
-    path.write_bytes(data)
-    try:
-        load_calibration(path)
-    except InputError as error:
-        assert str(path) in str(error) and "\n" not in str(error)
+    path = write(tmp_path / name, damaged(originals[name], changes))
+    is_refused(lambda: load_calibration(path), str(path))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@FILES
 @given(data=st.binary(max_size=200), name=st.sampled_from(["a.yaml", "a.toml", "a.qca.txt", "a.npz", "a.pickle"]))
 def test_noise_is_no_calibration(data, name, tmp_path):
     path = tmp_path / name

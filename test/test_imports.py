@@ -110,7 +110,7 @@ def test_names_in_another_order_are_put_into_the_sets(tmp_path):
     ("changes", "words"),
     [
         ({"fps": None}, "no key 'fps'"),
-        ({"fps": np.array(0.0)}, "fps is 0"),
+        ({"fps": np.array(0.0)}, "frame rate is 0 Hz"),
         ({"keypoints": np.zeros((2, 4, 17, 2))}, r"keypoints is float64 \(2, 4, 17, 2\)"),
         ({"names": np.array(["x"] * 17)}, "--keypoint-set"),
         ({"K": np.zeros((2, 3, 3))}, "camera 'cam0'.*K|camera 'cam0' is not calibrated"),

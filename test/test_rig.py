@@ -95,7 +95,7 @@ def test_a_missing_field_and_a_missing_file_are_named(tmp_path):
     without = "\n".join(line for line in text.splitlines() if "frame_id" not in line)
     with pytest.raises(InputError, match="camera 'left' lacks the field 'frame_id'"):
         rig_from_text(without, "rig.yaml")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="does not exist"):
         load_rig(tmp_path / "none.yaml")
 
 

@@ -13,9 +13,9 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-import yaml
 
 from ..errors import InputError
+from ..files import short, yaml_content
 from ..keypoints import KeypointSet
 from .base import NEUTRAL_VERTEX_M
 from .names import BODY_NAMES, SCALE_NAMES
@@ -122,10 +122,7 @@ def slide_std_m_per_rad(keypoint_set: KeypointSet) -> np.ndarray:
 
 def population_from_text(text: str, where: str) -> dict[str, Any]:
     """Plain values of a population file; `where` names it in errors. Raises InputError when it is not such a map."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{where}: not valid YAML ({str(error).splitlines()[0]})") from error
+    content = yaml_content(text, where)
     if not isinstance(content, dict):
         raise InputError(f"{where}: expected a map with the fields of a population, found {type(content).__name__}")
     return content
@@ -152,7 +149,7 @@ def offset_rule_from_dict(content: dict[str, Any], where: str) -> tuple[list[tup
     rule = _field(content, where, "site_offsets")
     near = rule.get("near_origin") if isinstance(rule, dict) else None
     if not isinstance(near, list):
-        raise InputError(f"{where}: the field 'site_offsets' is {rule!r}; expected the list near_origin in a map")
+        raise InputError(f"{where}: the field 'site_offsets' is {short(rule)}; expected the list near_origin in a map")
     keys = ("within_m", "std_m")
     reaches = [_numbers({"near_origin": entry}, where, "near_origin", keys, (1e-4, 0.5)) for entry in near]
     segments = tuple(dict.fromkeys(map(_unsided, BODY_NAMES)))
@@ -181,7 +178,7 @@ def _numbers(
     values = _field(content, where, name)
     if not isinstance(values, dict) or set(values) != set(keys) or not all(_within(x, bounds) for x in values.values()):
         expected = f"a map of {', '.join(keys)} with numbers from {bounds[0]:g} to {bounds[1]:g}"
-        raise InputError(f"{where}: the field '{name}' is {values!r}; expected {expected}")
+        raise InputError(f"{where}: the field '{name}' is {short(values)}; expected {expected}")
     return np.array([float(values[key]) for key in keys])
 
 
@@ -192,7 +189,8 @@ def _correlation(content: dict[str, Any], where: str) -> np.ndarray:
     for i, name in enumerate(FACTORS[1:], start=1):
         row = rows.get(name) if isinstance(rows, dict) else None
         if not isinstance(row, list) or len(row) != i or not all(_within(x, (-1.0, 1.0)) for x in row):
-            raise InputError(f"{where}: the field 'correlation.{name}' is {row!r}; expected {i} numbers from -1 to 1")
+            expected = f"{i} numbers from -1 to 1"
+            raise InputError(f"{where}: the field 'correlation.{name}' is {short(row)}; expected {expected}")
         matrix[i, :i] = matrix[:i, i] = row
     return matrix
 

@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 
 from ..errors import InputError
-from ..files import YAML_DUMPER, YAML_LOADER, write_text
+from ..files import YAML_DUMPER, file_text, short, write_text, yaml_content
 from ..keypoints import KeypointSet
 from .base import BASE_MODEL, BASE_MODEL_VERSION, NEUTRAL_VERTEX_M
 from .names import SCALE_NAMES
@@ -88,14 +88,7 @@ def save_subject(subject: Subject, path: str | Path, force: bool = False) -> Non
 def load_subject(path: str | Path) -> Subject:
     """Read a subject's file. Raises InputError naming file, field, what was found and what was expected."""
     path = Path(path)
-    try:
-        content = yaml.load(path.read_text(), YAML_LOADER)
-    except FileNotFoundError as error:
-        raise InputError(f"subject file {path} does not exist") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"subject file {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML ({str(error).splitlines()[0]})") from error
+    content = yaml_content(file_text(path, "subject file"), str(path))
     return subject_from_dict(content, str(path))
 
 
@@ -239,7 +232,7 @@ class _Reader:
         return matrix + np.tril(matrix, -1).T
 
     def wrong(self, name: str, found: Any, expected: str) -> InputError:
-        return InputError(f"{self._where}: the field '{name}' is {found!r}; expected {expected}")
+        return InputError(f"{self._where}: the field '{name}' is {short(found)}; expected {expected}")
 
 
 def _packed(covariance: np.ndarray) -> str:

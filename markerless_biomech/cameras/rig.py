@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 
 from ..errors import InputError
-from ..files import write_text
+from ..files import file_text, short, write_text, yaml_content
 from .calibrated_camera import Camera, Rig, checked_camera, pose_from_matrix
 from .camera import BROWN, EQUIDISTANT, Cameras, valid_radius
 from .static_transforms import StaticTransforms
@@ -41,31 +41,22 @@ FIELDS = ("width", "height", "distortion_model", "k", "d", "position_m", "orient
 
 def load_rig(path: str | Path) -> Rig:
     """Read rig.yaml. Raises InputError naming file, camera, field, what was found and what was expected."""
-    try:
-        text = Path(path).read_text()
-    except OSError as error:
-        raise InputError(f"rig file '{path}' cannot be read ({error.strerror}); give the path of a rig.yaml") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"rig file '{path}' is not text; expected a rig.yaml") from error
-    return rig_from_text(text, str(path))
+    return rig_from_text(file_text(Path(path), "rig file"), str(path))
 
 
 def rig_from_text(text: str, where: str) -> Rig:
     """Parse the text of a rig.yaml; `where` names it in errors."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{where}: not valid YAML ({' '.join(str(error).split())})") from error
+    content = yaml_content(text, where)
     if not isinstance(content, dict):
         raise InputError(f"{where}: expected a map with version, world_frame and cameras")
     version = content.get("version")
     if version != FILE_VERSION:
-        raise InputError(f"{where}: version is {version!r}; expected {FILE_VERSION}, the layout this program writes")
+        raise InputError(f"{where}: version is {short(version)}; expected {FILE_VERSION}, which this program writes")
     world_frame, cameras = content.get("world_frame"), content.get("cameras")
     if not isinstance(world_frame, str) or not world_frame:
-        raise InputError(f"{where}: world_frame is {world_frame!r}; expected the name of a frame, such as world")
+        raise InputError(f"{where}: world_frame is {short(world_frame)}; expected the name of a frame, such as world")
     if not isinstance(cameras, dict) or not cameras:
-        raise InputError(f"{where}: cameras is {cameras!r}; expected a map from camera name to its calibration")
+        raise InputError(f"{where}: cameras is {short(cameras)}; expected a map from camera name to its calibration")
     return Rig({str(name): _camera_from_entry(where, str(name), entry) for name, entry in cameras.items()}, world_frame)
 
 
@@ -102,7 +93,7 @@ def _camera_from_entry(where: str, name: str, entry: Any) -> Camera:
     """Check one camera of a file."""
     place = f"{where}: camera '{name}'"
     if not isinstance(entry, dict):
-        raise InputError(f"{place} is {entry!r}; expected a map with {', '.join(FIELDS)}")
+        raise InputError(f"{place} is {short(entry)}; expected a map with {', '.join(FIELDS)}")
     unknown = [key for key in entry if key not in FIELDS]
     missing = [key for key in FIELDS[:-1] if key not in entry]
     if unknown:
@@ -111,7 +102,7 @@ def _camera_from_entry(where: str, name: str, entry: Any) -> Camera:
         raise InputError(f"{place} lacks the field '{missing[0]}'")
     for key in ("width", "height"):
         if not isinstance(entry[key], int) or isinstance(entry[key], bool):
-            raise InputError(f"{place} has {key} {entry[key]!r}; expected whole pixels")
+            raise InputError(f"{place} has {key} {short(entry[key])}; expected whole pixels")
     camera = Camera(
         name=name,
         width=entry["width"],
@@ -133,7 +124,7 @@ def _numbers(place: str, entry: dict[str, Any], key: str, count: int | None) -> 
     good = isinstance(values, list) and all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in values)
     if not good or (count is not None and len(values) != count):
         expected = "a list of numbers" if count is None else f"a list of {count} numbers"
-        raise InputError(f"{place} has {key} {values!r}; expected {expected}")
+        raise InputError(f"{place} has {key} {short(values)}; expected {expected}")
     try:
         return np.array(values, dtype=float)
     except OverflowError as error:

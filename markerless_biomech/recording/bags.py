@@ -268,7 +268,7 @@ def _read_errors() -> tuple[type[Exception], ...]:
     from rosbags.rosbag2 import ReaderError
     from rosbags.serde import SerdeError
 
-    return AnyReaderError, ReaderError, SerdeError, EOFError, struct.error, AssertionError, OSError
+    return AnyReaderError, ReaderError, SerdeError, EOFError, struct.error, AssertionError, OSError, MemoryError
 
 
 def _words(error: Exception) -> str:

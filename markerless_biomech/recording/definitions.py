@@ -5,24 +5,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import platform
-from importlib import metadata
-from typing import Any
 
-import yaml
-
-from .. import __version__
 from ..body.base import BASE_MODEL, BASE_MODEL_VERSION
 from ..body.names import BODY_NAMES, JOINT_NAMES
 from ..body.subject import Subject, subject_from_dict, subject_to_dict
 from ..cameras.rig import Rig, rig_text
-from ..files import YAML_DUMPER, YAML_LOADER
+from ..files import yaml_content
 from ..keypoints import KeypointSet
 from ..settings import EstimatorSettings, to_dict
+from .plain_definitions import keypoint_set_text, versions, yaml_text
+from .topic_roles import DEFINITION_NAMES
 
-DEFINITION_NAMES = ("model", "subject", "keypoint_set", "rig", "settings")
+__all__ = ["DEFINITION_NAMES", "keypoint_set_text", "versions", "yaml_text"]
 
 
 def definition_texts(
@@ -43,27 +38,6 @@ def definition_texts(
     return texts
 
 
-def versions() -> dict[str, str]:
-    """Of what made a result: so that years later one knows what to install to get it again."""
-    found = {"markerless_biomech": __version__, "python": platform.python_version()}
-    for name in ("jax", "jaxlib", "mujoco", "numpy", "scipy"):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
-
-
-def yaml_text(content: Any) -> str:
-    """YAML in the order given."""
-    return yaml.dump(
-        content, Dumper=YAML_DUMPER, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True
-    )
-
-
-def keypoint_set_text(keypoint_set: KeypointSet) -> str:
-    """As a keypoint set's file."""
-    return yaml_text(keypoint_set.to_dict())
-
-
 def subject_text(subject: Subject) -> str:
     """As subject.yaml."""
     return yaml_text(subject_to_dict(subject))
@@ -71,7 +45,7 @@ def subject_text(subject: Subject) -> str:
 
 def subject_from_text(text: str, where: str) -> Subject:
     """The inverse of `subject_text`."""
-    return subject_from_dict(yaml.load(text, YAML_LOADER), where)
+    return subject_from_dict(yaml_content(text, where), where)
 
 
 def model_text(keypoint_set: KeypointSet) -> str:

@@ -17,10 +17,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..files import npz_arrays, short
 from ..gait.events import GaitDetector
 from ..gait.rules import FORCE_PLATE, EventReference, GaitRule, stride_time_s
 from ..gait.values import SIDES, FootSample, StepEvent
 from .step_judgement import EDGE_S, StepComparison, compare_steps, last_revisions
+
+KEYS = ("markers", "marker_names", "marker_t", "grf", "grf_t", "up")
+
+UPWARD = ("y", "z")
 
 THRESHOLD_N = 20.0
 """A plate is loaded above this."""
@@ -74,32 +79,45 @@ class PlateWalk:
 def read_plate_walk(path: str | Path) -> PlateWalk:
     """Read one recording. Raises InputError that names what is missing."""
     path = Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            content = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a recording with force plates ({error}); expected an npz file") from error
-    missing = [key for key in ("markers", "marker_names", "marker_t", "grf", "grf_t", "up") if key not in content]
+    content = npz_arrays(path, "recording with force plates", KEYS)
+    missing = [key for key in KEYS if key not in content]
     if missing:
         raise InputError(f"{path}: the key '{missing[0]}' is missing; expected markers and grf with times and names")
-    names = [str(name) for name in content["marker_names"]]
-    markers = z_up(content["markers"].astype(float), str(content["up"]))
+    names = [str(name) for name in content["marker_names"].ravel()]
+    markers = _numbers(path, content, "markers", (len(content["marker_t"].ravel()), len(names), 3))
+    grf = _numbers(path, content, "grf", (len(content["grf_t"].ravel()), None, 9))
+    if str(content["up"]) not in UPWARD:
+        raise InputError(f"{path}: the recording's up axis is '{short(str(content['up']))}'; expected y or z")
+    markers = z_up(markers, str(content["up"]))
     heel, toe, pelvis = (
         markers[:, _columns(path, names, known)] for known in (HEEL_MARKERS, TOE_MARKERS, PELVIS_MARKERS)
     )
-    times_s = content["marker_t"].astype(float)
+    times_s = _numbers(path, content, "marker_t", (len(markers),))
     walk = PlateWalk(path.stem, times_s, heel, toe, pelvis.mean(axis=1), ())
-    grf = content["grf"].astype(float)
     force_n = z_up(grf[..., :3], str(content["up"]))[..., 2]
     centre_m = z_up(grf[..., 3:6], str(content["up"]))
-    return dataclasses.replace(walk, events=plate_events(content["grf_t"].astype(float), force_n, centre_m, walk))
+    return dataclasses.replace(
+        walk, events=plate_events(_numbers(path, content, "grf_t", (len(grf),)), force_n, centre_m, walk)
+    )
+
+
+def _numbers(path: Path, content: dict[str, np.ndarray], key: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """The numbers of a key, of this shape (None: any length)."""
+    values = content[key]
+    fits = values.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, values.shape, strict=True))
+    if values.dtype.kind not in "fiu" or not fits or 0 in values.shape:
+        expected = " x ".join("any" if n is None else str(n) for n in shape)
+        raise InputError(f"{path}: {key} is {values.dtype} {values.shape}; expected numbers of {expected}")
+    if key.endswith("_t") and not (np.isfinite(values).all() and np.all(np.diff(values) > 0)):
+        raise InputError(f"{path}: {key} has gaps or goes back; expected seconds in order")
+    return values.astype(float)
 
 
 def z_up(points: np.ndarray, up: str) -> np.ndarray:
     """(..., 3) vectors with x kept and z up, from vectors whose `up` axis is 'y' or 'z'."""
     if up == "z":
         return points
-    if up != "y":
+    if up not in UPWARD:
         raise InputError(f"the recording's up axis is '{up}'; expected y or z")
     return points[..., [0, 2, 1]] * [1.0, -1.0, 1.0]
 
@@ -146,7 +164,7 @@ def _nearest_foot(walk: PlateWalk, time_s: float, centre_m: np.ndarray) -> int:
     """0 left or 1 right: whose middle between heel and toe is nearest to `centre_m` (2,)."""
     row = int(np.argmin(np.abs(walk.times_s - time_s)))
     middle = 0.5 * (walk.heel_m[row, :, :2] + walk.toe_m[row, :, :2])
-    return int(np.nanargmin(np.linalg.norm(middle - centre_m, axis=-1)))
+    return int(np.argmin(np.nan_to_num(np.linalg.norm(middle - centre_m, axis=-1), nan=np.inf)))
 
 
 # --- the detector against them ---------------------------------------------------------------------------------------

@@ -15,10 +15,12 @@ import numpy as np
 from ..cameras.calibrated_camera import Camera, Rig
 from ..cameras.calibration_files import rig_from_session
 from ..errors import InputError
+from ..files import npz_arrays
 from ..keypoints import SHIPPED_KEYPOINT_SETS, KeypointFrame, KeypointSet, load_keypoint_set
 from .session_bag import write_inputs
 
 REQUIRED_KEYS = ("keypoints", "names", "K", "dist", "rvec", "tvec", "size", "fps")
+OPTIONAL_KEYS = ("camera_names", "distortion_model", "stamps_s", "person_ids", "height_m")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ def _plain(name: str) -> str:
 def read_session_npz(path: str | Path, keypoint_set: str | Path | None = None) -> ImportedSession:
     """Read the exchange file; its layout is in the README. Unknown keys are ignored."""
     where = str(path)
-    content = _load(Path(path))
+    content = npz_arrays(Path(path), "session npz", (*REQUIRED_KEYS, *OPTIONAL_KEYS))
     missing = [key for key in REQUIRED_KEYS if key not in content]
     if missing:
         raise InputError(f"{where}: no key '{missing[0]}'; expected {', '.join(REQUIRED_KEYS)}")
@@ -108,7 +110,7 @@ def read_session_npz(path: str | Path, keypoint_set: str | Path | None = None) -
     points = points[..., _columns(where, names, chosen), :]
     stamps_ns = _stamps_ns(where, content, points.shape[0], points.shape[2])
     ids = _person_ids(where, content, points.shape[1])
-    height_m = float(content["height_m"]) if "height_m" in content and np.size(content["height_m"]) == 1 else None
+    height_m = _number(where, content, "height_m") if "height_m" in content else None
     frames = [
         _frame(camera, stamps_ns[c, f], points[c, :, f], ids, f + 1)
         for c, camera in enumerate(rig.cameras.values())
@@ -116,19 +118,6 @@ def read_session_npz(path: str | Path, keypoint_set: str | Path | None = None) -
     ]
     frames.sort(key=lambda frame: frame.arrival_ns)
     return ImportedSession(chosen, rig, frames, height_m)
-
-
-def _load(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files if key in (*REQUIRED_KEYS, *OPTIONAL_KEYS)}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path}: not a session npz ({str(error).splitlines()[0]}); save it with numpy.savez"
-        ) from error
-
-
-OPTIONAL_KEYS = ("camera_names", "distortion_model", "stamps_s", "person_ids", "height_m")
 
 
 def _points(where: str, content: dict[str, np.ndarray]) -> np.ndarray:
@@ -157,17 +146,35 @@ def _columns(where: str, names: Sequence[str], keypoint_set: KeypointSet) -> lis
 
 def _stamps_ns(where: str, content: dict[str, np.ndarray], cameras: int, frames: int) -> np.ndarray:
     """(C, F) int64 from stamps_s, else from fps with the first frame at 0."""
-    fps = float(np.ravel(content["fps"])[0])
-    if not (np.isfinite(fps) and fps > 0):
-        raise InputError(f"{where}: fps is {fps:g}; expected frames a second")
+    fps = _number(where, content, "fps")
+    check_rate(where, fps)
     if "stamps_s" not in content:
         return np.tile(np.round(np.arange(frames) * (1e9 / fps)).astype(np.int64), (cameras, 1))
-    stamps_s = np.asarray(content["stamps_s"], dtype=float)
-    if stamps_s.shape != (cameras, frames) or not np.isfinite(stamps_s).all() or stamps_s.min() < 0:
+    given = content["stamps_s"]
+    stamps_s = given.astype(float) if given.dtype.kind in "fiu" else np.zeros(0)
+    if stamps_s.shape != (cameras, frames) or not ((stamps_s >= 0) & (stamps_s < LATEST_S)).all():
         raise InputError(
-            f"{where}: stamps_s is {stamps_s.shape}; expected finite seconds >= 0 of shape {(cameras, frames)}"
+            f"{where}: stamps_s is {given.dtype} {given.shape}; expected seconds >= 0 of shape {(cameras, frames)}"
         )
     return np.round(stamps_s * 1e9).astype(np.int64)
+
+
+LATEST_S = 2.0**31
+"""Of stamps: messages hold no later ones."""
+
+
+def check_rate(where: str, rate_hz: float) -> None:
+    """Raise InputError where frames of that rate cannot be."""
+    if not 0.01 <= rate_hz <= 1e5:
+        raise InputError(f"{where}: the frame rate is {rate_hz:g} Hz; expected frames a second, such as 60")
+
+
+def _number(where: str, content: dict[str, np.ndarray], key: str) -> float:
+    """A key that holds one number."""
+    value = content[key]
+    if value.size != 1 or value.dtype.kind not in "fiu":
+        raise InputError(f"{where}: {key} is {value.dtype} {value.shape}; expected one number")
+    return float(value.ravel()[0])
 
 
 def _person_ids(where: str, content: dict[str, np.ndarray], people: int) -> tuple[int, ...]:

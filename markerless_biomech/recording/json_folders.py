@@ -19,8 +19,9 @@ import numpy as np
 from ..cameras.calibrated_camera import Camera, Rig
 from ..cameras.calibration_files import load_calibration
 from ..errors import InputError
+from ..files import VALUE_ERRORS, first_line, short
 from ..keypoints import KeypointFrame, KeypointSet, load_keypoint_set
-from .imports import ImportedSession, renamed, topic_name
+from .imports import LATEST_S, ImportedSession, check_rate, renamed, topic_name
 
 SET_FROM_COUNT = {
     17: "coco_17",
@@ -46,12 +47,16 @@ def read_json_folders(
     config = _config(source)
     rig = _rig_of_folders(load_calibration(calibration or find_calibration(source)), folders)
     rate_hz = fps or config.get("frame_rate")
-    if not isinstance(rate_hz, (int, float)) or not rate_hz > 0:
+    if not isinstance(rate_hz, (int, float)):
         raise InputError(f"{source}: the frame rate is not known; give it with --fps")
+    check_rate(str(source), rate_hz)
     files = {camera: frame_files(folder) for camera, folder in zip(rig.cameras, folders, strict=True)}
     people = {camera: {n: _people(file) for n, file in numbered.items()} for camera, numbered in files.items()}
     chosen = _keypoint_set(source, keypoint_set, config, people)
-    first = min(number for numbered in people.values() for number in numbered)
+    numbers = [number for numbered in people.values() for number in numbered]
+    first = min(numbers)
+    if max(numbers) - first > LATEST_S * rate_hz:
+        raise InputError(f"{source}: frame numbers {first} to {max(numbers)}; expected those of one recording")
     frames = [
         _frame(source, rig.cameras[camera], number, round((number - first) * 1e9 / rate_hz), seen, chosen)
         for camera, numbered in people.items()
@@ -88,15 +93,27 @@ def _people(path: Path) -> list[dict[str, Any]]:
     """The list of people in one frame's file."""
     try:
         people = json.loads(path.read_text())["people"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *VALUE_ERRORS) as error:
         raise InputError(
             f"{path}: not a frame of OpenPose's JSON; expected an object with the list 'people'"
         ) from error
     for person in people if isinstance(people, list) else [None]:
         flat = person.get("pose_keypoints_2d") if isinstance(person, dict) else None
-        if not isinstance(flat, list) or len(flat) % 3 or not all(isinstance(x, (int, float)) for x in flat):
+        if not isinstance(flat, list) or len(flat) % 3 or not all(map(_is_number, flat)):
             raise InputError(f"{path}: expected people with pose_keypoints_2d (u, v, confidence of each keypoint)")
     return people
+
+
+def _is_number(value: Any) -> bool:
+    """One that a float32 can hold; JSON's may have any number of digits."""
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**100)
+
+
+def _person_id(person: dict[str, Any]) -> int:
+    """The detector's own, -1 where it gives none."""
+    given = person.get("person_id")
+    given = given[0] if isinstance(given, list) and given else given
+    return given if isinstance(given, int) and 0 <= given < 2**31 else -1
 
 
 def _keypoint_set(
@@ -126,9 +143,10 @@ def _frame(
             f"{source}: camera {camera.name}, frame {number}: {wrong[0]} keypoints, expected the "
             f"{len(keypoint_set)} of '{keypoint_set.name}'; choose another with --keypoint-set"
         )
-    points = np.array(flat, dtype=np.float32).reshape(-1, len(keypoint_set), 3)
+    with np.errstate(over="ignore"):
+        points = np.array(flat, dtype=np.float32).reshape(-1, len(keypoint_set), 3)
     points = np.where(np.isfinite(points).all(-1, keepdims=True) & (points[..., 2:] > 0), points, np.float32(0))
-    ids = [int(np.ravel(person.get("person_id", -1))[0]) for person in people]
+    ids = [_person_id(person) for person in people]
     seen = np.any(points[..., 2] > 0, axis=-1)
     kept = tuple(i for i, here in zip(ids, seen.tolist(), strict=True) if here)
     size_px = (camera.width, camera.height)
@@ -141,7 +159,11 @@ def _config(source: Path) -> dict[str, Any]:
     for path in (source / "Config.toml", source.parent / "Config.toml"):
         if path.is_file():
             content = read_toml(path)
-            found = {**content.get("project", {}), "pose_model": content.get("pose", {}).get("pose_model")}
+            sections = {name: content.get(name) for name in ("project", "pose")}
+            wrong = [name for name, section in sections.items() if not isinstance(section, (dict, type(None)))]
+            if wrong:
+                raise InputError(f"{path}: [{wrong[0]}] is {short(sections[wrong[0]])}; expected a section")
+            found = {**(sections["project"] or {}), "pose_model": (sections["pose"] or {}).get("pose_model")}
             return {key: found.get(key) for key in ("frame_rate", "pose_model", "participant_height")}
     return {}
 
@@ -154,8 +176,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         import tomli as tomllib
     try:
         return tomllib.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not valid TOML ({error})") from error
+    except (OSError, *VALUE_ERRORS) as error:
+        raise InputError(f"{path}: not valid TOML ({first_line(error)})") from error
 
 
 def find_calibration(source: Path) -> Path:

@@ -26,6 +26,9 @@ from .message_types import (
     xyzw_from_message,
 )
 
+LARGEST_PX = 1e6
+"""No image has a point further out."""
+
 
 def keypoint_frame_to_message(types: Types, frame: KeypointFrame, keypoint_set: str, frame_id: str) -> Any:
     """Keypoints2D of what one camera saw; `frame_id` is its optical frame."""
@@ -89,6 +92,13 @@ def _checked_points(camera: str, flat: np.ndarray, keypoint_set: KeypointSet) ->
             f"camera {camera}: {('u', 'v', 'confidence')[axis]} of keypoint '{keypoint_set.names[keypoint]}' of person "
             f"{person_index} is {points[person_index, keypoint, axis]}; "
             "send finite numbers, with confidence 0 for a keypoint that is not seen"
+        )
+    far = (np.abs(points[..., :2]) > LARGEST_PX) & (points[..., 2:] > 0)
+    if far.any():
+        person_index, keypoint, axis = np.argwhere(far)[0]
+        raise InputError(
+            f"camera {camera}: {'uv'[axis]} of keypoint '{keypoint_set.names[keypoint]}' of person {person_index} is "
+            f"{points[person_index, keypoint, axis]:g}; expected pixels"
         )
     if points.size and points[..., 2].min() < 0:
         raise InputError(f"camera {camera}: a confidence is {points[..., 2].min():g}; expected 0 (not seen) to 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 
 from ..cameras.rig import Camera, Rig, StaticTransforms, rig_from_text
 from ..errors import InputError
+from ..files import short, yaml_content
 from ..keypoints import SHIPPED_KEYPOINT_SETS, KeypointFrame, KeypointSet, keypoint_set_from_text, load_keypoint_set
 from ..results import BodyEstimate
+from ..settings import Group, from_dict
 from .bags import BagReader, open_bag
 from .messages import camera_from_message, keypoint_frame_from_message, transforms_from_message
+from .plain_definitions import read_definitions
 from .result_messages import (
     FitRecord,
     FittedCameras,
@@ -21,6 +25,7 @@ from .result_messages import (
     report_from_message,
 )
 from .step_messages import parameters_from_message, step_from_message
+from .topic_roles import relative_name
 
 RESULT_READERS: dict[str, Callable[[Any], Any]] = {
     "body_state": body_from_message,
@@ -59,6 +64,20 @@ class RecordedSession:
         seen = {frame.camera for frame in self.frames}
         return tuple(name for name in self.rig.cameras if name in seen)
 
+    def recorded_settings(self, name: str = "settings") -> dict[str, Any]:
+        """Plain values of definitions/settings, or of 'truth/simulation'; empty where the bag has none."""
+        where = f"{self.path}: definitions/{name}"
+        content = yaml_content(self.definitions.get(name, ""), where)
+        if content is not None and not isinstance(content, dict):
+            raise InputError(f"{where} is {short(content)}; expected a map of settings")
+        return content or {}
+
+    def settings(self, kind: type[Group], name: str = "settings") -> Group:
+        """Those of them that are settings of `kind`; the rest as by default. InputError as `settings.from_dict`."""
+        known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+        values = {key: value for key, value in self.recorded_settings(name).items() if key in known}
+        return from_dict(kind, values, f"{self.path}: definitions/{name}")
+
     def bodies(self, topic: str) -> list[BodyEstimate]:
         """BodyStates of 'body_state', 'body_state_settled', 'body_state_refit' or 'truth/body_state'."""
         return self.results.get(topic, [])
@@ -84,15 +103,6 @@ def read_session(path: str | Path, keypoint_set: KeypointSet | None = None) -> R
         return RecordedSession(bag.path, keypoint_set, rig, frames, definitions, _read_results(bag), refused)
 
 
-def relative_name(topic: str) -> str:
-    """A topic's name without the rig's namespace: the last part, with truth/ or definitions/ before it."""
-    parts = topic.strip("/").split("/")
-    keep = 1
-    while keep < len(parts) and parts[-keep - 1] in ("truth", "definitions"):
-        keep += 1
-    return "/".join(parts[-keep:])
-
-
 def keypoint_topics(bag: BagReader) -> dict[str, str]:
     """Topic of each camera's keypoints. A camera is named by the part before /keypoints, all of it where need be."""
     topics = sorted(topic for topic, kind in bag.topics.items() if kind.endswith("/Keypoints2D"))
@@ -103,14 +113,6 @@ def keypoint_topics(bag: BagReader) -> dict[str, str]:
     full = [topic.strip("/").removesuffix("/keypoints") for topic in topics]
     short = [name.rsplit("/", 1)[-1] for name in full]
     return dict(zip(short if len(set(short)) == len(short) else full, topics, strict=True))
-
-
-def read_definitions(bag: BagReader) -> dict[str, str]:
-    """Newest text of each definitions/<name>; a simulation's truth is 'truth/<name>'."""
-    texts = {}
-    for topic, message, _ in bag.messages(lambda topic: "/definitions/" in topic):
-        texts[relative_name(topic).replace("definitions/", "")] = message.data
-    return texts
 
 
 def find_keypoint_set(bag: BagReader, topic_from_camera: dict[str, str], definitions: dict[str, str]) -> KeypointSet:
@@ -190,5 +192,8 @@ def _read_results(bag: BagReader) -> dict[str, list[Any]]:
     results: dict[str, list[Any]] = {}
     for topic, message, _ in bag.messages(lambda topic: relative_name(topic) in RESULT_READERS):
         name = relative_name(topic)
-        results.setdefault(name, []).append(RESULT_READERS[name](message))
+        try:
+            results.setdefault(name, []).append(RESULT_READERS[name](message))
+        except InputError as error:
+            raise InputError(f"{bag.path}: {topic}: {error}; record or replay it again") from error
     return results

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..body.names import JOINT_NAMES
 from ..errors import InputError
+from ..files import first_line
 from . import metrics
 
 
@@ -18,23 +19,30 @@ def read_joints_csv(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     if not path.is_file():
         what = "a folder; give the joints.csv in it" if path.is_dir() else "no such file"
         raise InputError(f"reference {path}: {what}")
-    with path.open(newline="") as file:
-        rows = list(csv.reader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"reference {path}: cannot be read ({first_line(error)}); expected a joints.csv") from error
     header = [name.strip() for name in rows[0]] if rows else []
     if "time_s" not in header or len(rows) < 2:
         raise InputError(
             f"reference {path}: expected a header with the column 'time_s' and at least one row of numbers"
         )
+    ragged = [number for number, row in enumerate(rows[1:], start=2) if row and len(row) != len(header)]
+    if ragged:
+        raise InputError(f"reference {path}: row {ragged[0]} does not have the header's {len(header)} columns")
     try:
         values = np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in rows[1:] if row])
     except ValueError as error:
         raise InputError(f"reference {path}: {error}; expected numbers below the header") from error
-    if values.ndim != 2 or values.shape[1] != len(header):
-        raise InputError(f"reference {path}: rows differ in length from the header's {len(header)} columns")
+    times_s = values[:, header.index("time_s")] if values.size else values
+    if not len(times_s) or not np.isfinite(times_s).all() or np.any(np.diff(times_s) < 0):
+        raise InputError(f"reference {path}: time_s has no rows, gaps or goes back; expected seconds in order")
     angles = {name: values[:, header.index(name)] for name in JOINT_NAMES if name in header}
     if not angles:
         raise InputError(f"reference {path}: no column is named as one of our joints, such as {JOINT_NAMES[0]}")
-    return values[:, header.index("time_s")], angles
+    return times_s, angles
 
 
 def compare_with_reference(path: Path, times_s: np.ndarray, angles_rad: np.ndarray) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from ..body.personal import PERSONAL
 from ..body.subject import Subject
@@ -143,9 +142,9 @@ def _write_definitions(
 ) -> None:
     """Of this body; the live estimator's settings stay where its results do, and the refit's come beside them."""
     start_ns = session.frames[0].arrival_ns
-    live = yaml.safe_load(session.definitions.get("settings", "")) if keep_settings else None
+    live = session.recorded_settings() if keep_settings else {}
     texts = definition_texts(session.keypoint_set, session.rig, subject)
-    texts["settings"] = yaml_text({**(live or {}), "refit": {**to_dict(settings), "versions": versions()}})
+    texts["settings"] = yaml_text({**live, "refit": {**to_dict(settings), "versions": versions()}})
     write_definitions(writer, texts, start_ns)
     writer.write_text("/robot_description", urdf_text(subject), start_ns)
 
@@ -173,8 +172,7 @@ def _write_results(writer: BagWriter, session: RecordedSession, trial: Trial, fi
 
 def _write_steps(writer: BagWriter, session: RecordedSession, trial: Trial, fit: SessionFit) -> None:
     """Final events and rolling figures of the refit, each with the frame set after which it was sure."""
-    live = yaml.safe_load(session.definitions.get("settings", "")) or {}
-    settings = EstimatorSettings(belt_speed_m_s=float(live.get("belt_speed_m_s", EstimatorSettings().belt_speed_m_s)))
+    settings = session.settings(EstimatorSettings)
     watch = StepWatch(session.keypoint_set, fit.subject, settings.belt_speed_m_s, longest_gap_s(settings))
     times_ns = [frame_set.last_arrival_ns for frame_set in trial.frame_sets]
     nothing = FitReport(0, "OK")

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from ..body.subject import Subject
 from ..cameras.rig import Camera
@@ -18,7 +17,7 @@ from ..errors import InputError
 from ..gait.values import StepEvent
 from ..keypoints import KeypointFrame, KeypointSet
 from ..results import BodyEstimate, Tracking
-from ..settings import EstimatorSettings
+from ..settings import EstimatorSettings, SimulationSettings
 from .definitions import subject_from_text
 from .recorded_session import RecordedSession, read_session
 from .result_messages import FitRecord, FittedCameras
@@ -225,15 +224,13 @@ def _rig_of(session: RecordedSession, poses: FittedCameras) -> dict[str, Camera]
 
 def _belt_m_s(session: RecordedSession) -> np.ndarray:
     """(2,) a simulated treadmill's belt goes towards -x at the walker's speed."""
-    settings = yaml.safe_load(session.definitions.get("truth/simulation", "")) or {}
-    on_belt = settings.get("path") == "treadmill"
-    return np.array([-float(settings["speed_m_s"]) if on_belt else 0.0, 0.0])
+    settings = session.settings(SimulationSettings, "truth/simulation")
+    return np.array([-settings.speed_m_s if settings.path == "treadmill" else 0.0, 0.0])
 
 
 def _lag_s(session: RecordedSession) -> float:
     """Lag of the settled result by the bag's settings, else the default."""
-    settings = yaml.safe_load(session.definitions.get("settings", "")) or {}
-    return float(settings.get("lag_s", EstimatorSettings().lag_s))
+    return session.settings(EstimatorSettings).lag_s
 
 
 def track_from_estimates(estimates: Sequence[BodyEstimate]) -> BodyTrack | None:

@@ -15,6 +15,7 @@ import numpy as np
 from ..body.names import JOINT_NAMES
 from ..results import BodyEstimate, FitReport, Tracking
 from ..rotations import matrix_from_xyzw, wxyz_from_xyzw, xyzw_from_wxyz
+from .message_checks import check_code, check_lengths
 from .message_types import (
     Types,
     header_to_message,
@@ -99,9 +100,11 @@ def body_covariance(covariance: np.ndarray, turn_wxyz: np.ndarray) -> np.ndarray
 
 def body_from_message(message: Any) -> BodyEstimate:
     """Estimate of a BodyState. Joint covariances off the diagonal are not in the message; LOST gives NaN."""
-    tracking = Tracking(message.tracking)
     joints = np.asarray(message.position, dtype=float)
     lost = joints.size == 0
+    check_lengths(message, 0 if lost else len(JOINT_NAMES), position=1, velocity=1, position_std=1)
+    check_lengths(message, len(message.site_seen), sites_xyz=3, sites_std=1)
+    tracking = Tracking(check_code(message, "tracking", len(Tracking)))
     turn = wxyz_from_xyzw(xyzw_from_message(message.pose.pose.orientation))
     covariance = np.diag(np.r_[np.zeros(6), np.full(34, np.nan) if lost else np.asarray(message.position_std) ** 2.0])
     covariance[:6, :6] = body_covariance(np.asarray(message.pose.covariance).reshape(6, 6), turn)
@@ -134,6 +137,7 @@ def joints_to_message(types: Types, estimate: BodyEstimate, frame_id: str = "") 
 
 def joints_from_message(message: Any) -> tuple[int, dict[str, float]]:
     """Stamp (ns) and angle (rad) by joint name of a JointState."""
+    check_lengths(message, len(message.name), position=1)
     return stamp_from_message(message.header.stamp), dict(zip(message.name, map(float, message.position), strict=True))
 
 
@@ -182,6 +186,8 @@ def cameras_to_message(types: Types, cameras: FittedCameras, world_frame: str = 
 
 def cameras_from_message(message: Any) -> FittedCameras:
     """Value of a FittedCameras message."""
+    figures = dict.fromkeys(("correction_deg", "correction_m", "residual_px", "share_used", "status"), 1)
+    check_lengths(message, len(message.names), frame_ids=1, poses=7, covariance=36, **figures)
     return FittedCameras(
         stamp_ns=stamp_from_message(message.header.stamp),
         names=tuple(message.names),
@@ -242,6 +248,8 @@ def report_to_message(types: Types, record: FitRecord, world_frame: str = "world
 
 def report_from_message(message: Any) -> FitRecord:
     """Record of a FitReport message; the cameras' own figures are in FittedCameras."""
+    check_lengths(message, len(message.cost_names), cost_values=1)
+    check_lengths(message, len(message.dropped_causes), dropped_counts=1)
     report = FitReport(
         stamp_ns=stamp_from_message(message.header.stamp),
         result=message.result,

@@ -10,6 +10,7 @@ import numpy as np
 from ..gait.parameters import GaitParameters
 from ..gait.step_watch import StepNews
 from ..gait.values import SIDES, TYPES_OF_EVENT, StepEvent
+from .message_checks import check_code
 from .message_types import (
     Types,
     header_to_message,
@@ -55,8 +56,8 @@ def step_from_message(message: Any) -> StepRecord:
     """Value of a StepEvent message."""
     return StepRecord(
         stamp_ns=stamp_from_message(message.header.stamp),
-        side=SIDES[message.side],
-        type=TYPES_OF_EVENT[message.type],
+        side=SIDES[check_code(message, "side", len(SIDES))],
+        type=TYPES_OF_EVENT[check_code(message, "type", len(TYPES_OF_EVENT))],
         foot_position_m=xyz_from_message(message.foot_position),
         id=int(message.id),
         revision=int(message.revision),

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from ..cameras.frame_sets import FrameSetAssembler
 from ..errors import InputError
 from ..keypoints import KeypointSet
 from ..session import Trial
+from ..settings import EstimatorSettings
 from .recorded_session import RecordedSession, read_session
 
 
@@ -38,11 +36,11 @@ def trial_from_session(session: RecordedSession) -> Trial:
 
 def time_offsets_s(session: RecordedSession) -> dict[str, float]:
     """camera_time_offsets_s of the bag's definitions/settings, by camera; empty where none were set."""
-    settings: Any = yaml.safe_load(session.definitions.get("settings", "")) or {}
-    names, offsets = settings.get("cameras") or [], settings.get("camera_time_offsets_s") or []
+    settings = session.settings(EstimatorSettings)
+    names, offsets = settings.cameras, settings.camera_time_offsets_s
     if len(names) != len(offsets) and offsets:
         raise InputError(
             f"{session.path}: definitions/settings holds {len(offsets)} camera_time_offsets_s; "
             f"expected one for each of {len(names)} cameras"
         )
-    return dict(zip(names, map(float, offsets), strict=False))
+    return dict(zip(names, offsets, strict=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 
 from ...errors import InputError
+from ...files import npz_arrays
 from ..calibrated_camera import Camera, Rig
 from .calibration import Calibration, camera_from_opencv, rig_from_calibration
 from .values import first_line
@@ -83,15 +83,7 @@ def session_from_rig(rig: Rig) -> dict[str, np.ndarray]:
 
 def read_npz(path: Path) -> Calibration:
     """The file's camera keys. Raises InputError where it is no npz or holds anything but numbers and words."""
-    try:
-        # Opened here: np.load leaves a damaged file open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            session = {key: file[key] for key in (*KEYS, *OPTIONAL_KEYS) if key in file}
-    # NumPy's headers are parsed as Python literals, so a damaged one may raise these.
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, SyntaxError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a session npz ({first_line(error)}); save it with numpy.savez") from error
-    except (MemoryError, RecursionError, KeyError, NotImplementedError, RuntimeError, zipfile.LargeZipFile) as error:
-        raise InputError(f"{path}: a damaged npz ({first_line(error)})") from error
+    session = npz_arrays(path, "session npz", (*KEYS, *OPTIONAL_KEYS))
     return read_session(session, str(path))
 
 

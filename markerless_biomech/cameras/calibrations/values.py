@@ -5,7 +5,6 @@ Whatever is wrong raises InputError with the place, the field and what was expec
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import yaml
 
 from ...errors import InputError
+from ...files import YAML_ERRORS, first_line, short
 
 LARGEST_FILE_BYTES = 20_000_000
 """No calibration is larger; a video given by mistake is."""
@@ -102,21 +102,8 @@ def yaml_documents(text: str, where: str) -> list[Any]:
     lines = [line for line in text.splitlines() if not line.startswith("%YAML")]
     try:
         return [document for document in yaml.load_all("\n".join(lines), Loader=_Loader) if document is not None]
-    # Dates that are none raise ValueError, deep nesting RecursionError, keys that cannot be keys TypeError.
-    except (yaml.YAMLError, ValueError, OverflowError, TypeError, AttributeError, RecursionError) as error:
+    except YAML_ERRORS as error:
         raise InputError(f"{where}: not valid YAML ({first_line(error)})") from error
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def short(value: Any) -> str:
-    """A value as text, cut where it is long."""
-    brief = reprlib.Repr()
-    brief.maxstring, brief.maxlist, brief.maxlevel = 40, 9, 3
-    return brief.repr(value)
 
 
 def shape_text(shape: Iterable[int | None]) -> str:
