@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .errors import InputError
+from .files import short
 
 Group = TypeVar("Group")
 
@@ -263,11 +264,13 @@ def _converted(where: str, field: dataclasses.Field[Any], value: Any) -> Any:
     """`value` in the type of the field's default."""
     kind = type(field.default)
     if kind is tuple and isinstance(value, (list, tuple)):
-        return tuple(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        member: Any = dataclasses.field(default="" if field.metadata["low"] is None else 0.0, metadata=field.metadata)
+        member.name = field.name
+        return tuple(_converted(where, member, one) for one in value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**1000:
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InputError(
-            f"{where}: setting {field.name} is {value!r}; expected {kind.__name__}, such as {field.default!r}"
+            f"{where}: setting {field.name} is {short(value)}; expected {kind.__name__}, such as {field.default!r}"
         )
     return value

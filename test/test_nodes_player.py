@@ -11,7 +11,7 @@ from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 
 from markerless_biomech.nodes import quality
-from markerless_biomech.nodes.keypoint_player import is_played, shifted_stamp
+from markerless_biomech.nodes.keypoint_player import shifted_stamp
 from markerless_biomech.nodes.processes import Processes
 from markerless_biomech.recording.bags import open_bag
 from markerless_biomech.recording.message_types import stamp_from_message
@@ -144,13 +144,6 @@ def test_a_missing_bag_ends_the_player_with_one_sentence(tmp_path):
 def test_moving_a_stamp_changes_nothing_else():
     data = b"\x00\x01\x00\x00" + struct.pack("<iI", 5, 999_999_999) + b"rest"
     assert shifted_stamp(data, 2) == b"\x00\x01\x00\x00" + struct.pack("<iI", 6, 1) + b"rest"
-
-
-def test_recorded_results_are_never_played():
-    assert is_played("/lab/cam0/keypoints", "markerless_biomech/msg/Keypoints2D")
-    assert is_played("/truth/body_state", "markerless_biomech/msg/BodyState")
-    assert not is_played("/body_state", "markerless_biomech/msg/BodyState")
-    assert not is_played("/tf", "tf2_msgs/msg/TFMessage")
 
 
 def test_a_killed_recorder_leaves_a_bag_that_is_readable_up_to_its_last_flush(lab, tmp_path):

@@ -12,6 +12,7 @@ from .check_rig import check_rig
 from .exports import export
 from .live import benchmark, demo
 from .machine import doctor, warmup
+from .recordings import unpack
 from .rigs import convert_rig
 from .running import Commands
 from .sessions import evaluate, import_, replay, report, simulate
@@ -38,6 +39,7 @@ for _command in (
     evaluate,
     report,
     export,
+    unpack,
     convert_rig,
     benchmark,
     warmup,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from ..body.subject import Subject, load_subject, subject_from_height
 from ..cameras.rig import Rig, load_rig
 from ..errors import InputError
 from ..keypoints import KeypointSet
+from ..recording.bag_names import plain_name
 from ..settings import EstimatorSettings, SessionSettings
 from .calibration_messages import CalibrationRequest
 
@@ -72,5 +72,4 @@ def calibration_path(settings: EstimatorSettings, name: str, now: datetime) -> P
     folder = settings.calibration_folder or (
         str(Path(settings.subject_file).parent) if settings.subject_file else "subjects"
     )
-    plain_name = re.sub(r"[^\w-]+", "_", name) or "subject"
-    return Path(folder).absolute() / f"{plain_name}_{now:%Y-%m-%d_%H-%M-%S}.yaml"
+    return Path(folder).absolute() / f"{plain_name(name or 'subject')}_{now:%Y-%m-%d_%H-%M-%S}.yaml"

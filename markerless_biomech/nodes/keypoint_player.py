@@ -1,32 +1,41 @@
-"""Plays a bag's keypoints, CameraInfo and /tf_static (and a simulation's truth) as live topics.
+"""Plays a bag as live topics, without decoding it; bags of ours and of `ros2 bag record`.
 
-Stamps are moved by one constant, so that the recording's first message is stamped as if received when playing starts:
-latencies mean what they mean live, and the motion keeps its speed whatever `rate` is. Bytes are not decoded.
+live: keypoints, CameraInfo and /tf_static (and a simulation's truth). Stamps are moved by one constant, so that the
+recording's first message is stamped as if received when playing starts: latencies mean what they mean live, and the
+motion keeps its speed whatever `rate` is. refit, show: stamps as recorded, and /clock (`recording/playing.py`).
 """
 
 from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
 
 from ..errors import InputError
-from ..recording.bags import open_bag
+from ..recording.bags import PACKAGE, open_bag
+from ..recording.message_types import stamp_to_message
+from ..recording.playing import LIVE, RECORDED, REFIT, SHOW, TRANSFORMS, frames_of_ours, played_names, without_frames
+from ..recording.topic_roles import Role, role_of
 from ..settings import PlayerSettings
 from . import quality
+from .bag_publishers import PatientPublisher, make_publisher
 from .parameters import declare_settings
 from .ros_types import TYPES
 from .running import run
 from .timetable import Departure, Timetable, wait_for_subscribers
 
-PLAYED_TYPES = ("Keypoints2D", "CameraInfo", "TFMessage", "BodyState", "FittedCameras", "StepEvent")
 _HEADER_STAMP = struct.Struct("<iI")
 _STAMP_OFFSET = 4
 """CDR: four bytes of encapsulation, then the message, which begins with its header, which begins with its stamp."""
+KEYPOINTS, REPORTS = (f"{PACKAGE}/msg/{name}" for name in ("Keypoints2D", "FitReport"))
 SECOND_NS = 1_000_000_000
+CLOCK_NS = SECOND_NS // 40
+"""How often /clock is published, whatever the speed: as often as `ros2 bag play --clock`."""
 
 
 class KeypointPlayer(Node):
@@ -40,7 +49,15 @@ class KeypointPlayer(Node):
         self.finished = False
         self.exit_code = 0
         self._stopping = threading.Event()
-        self._publishers_by_topic = self._make_publishers()
+        self._as_recorded = self.settings.mode != LIVE
+        """Stamps stay what they are, and /clock says what time it is."""
+        with open_bag(self.settings.bag) as bag:
+            self._kinds = bag.topics
+            self._ours = frames_of_ours(bag) if self.settings.mode == REFIT else frozenset()
+        self._publishers_by_topic: dict[str, dict[str, Any]] = {}
+        """By topic of the bag, then by the name it is played under."""
+        self._make_publishers(lambda role: role is not Role.DEFINITION)
+        self._time_publisher = self.create_publisher(Clock, "/clock", quality.RESULTS) if self._as_recorded else None
         self._timetable = Timetable(self._departures(), self._done)
         self._timetable.start()
 
@@ -49,37 +66,65 @@ class KeypointPlayer(Node):
         self._stopping.set()
         self._timetable.stop()
 
-    def _make_publishers(self) -> dict[str, Any]:
-        with open_bag(self.settings.bag) as bag:
-            topics = {topic: kind.rsplit("/", 1)[-1] for topic, kind in bag.topics.items() if is_played(topic, kind)}
-        if not any(kind == "Keypoints2D" for kind in topics.values()):
-            raise InputError(f"{self.settings.bag}: holds no keypoints; expected topics named <camera>/keypoints")
-        return {
-            topic: self.create_publisher(getattr(TYPES, kind), relative(topic), offered(kind))
-            for topic, kind in topics.items()
-        }
+    # ---------------------------------------------------------------- publishers
+
+    def _make_publishers(self, wanted: Callable[[Role], bool]) -> None:
+        """Of topics of the wanted roles."""
+        settings = self.settings
+        names_by_topic = played_names(self._kinds, settings.mode, settings.recorded_results)
+        if settings.mode != SHOW and not any(self._kinds[topic] == KEYPOINTS for topic in names_by_topic):
+            raise InputError(f"{settings.bag}: holds no keypoints; expected topics named <camera>/keypoints")
+        for topic, names in names_by_topic.items():
+            if wanted(role_of(topic, self._kinds[topic])):
+                self._publishers_by_topic[topic] = self._publishers_of(topic, names)
+
+    def _publishers_of(self, topic: str, names: list[str]) -> dict[str, Any]:
+        """By name. What an estimator defines itself, which is up by then, is left to it."""
+        kind, mode = self._kinds[topic], self.settings.mode
+        if mode == REFIT and role_of(topic, kind) is Role.DEFINITION:
+            names = [name for name in names if not self.count_publishers(self.resolve_topic_name(name))]
+        made = {name: make_publisher(self, kind, topic, name, mode, self._stopping) for name in names}
+        return {name: publisher for name, publisher in made.items() if publisher is not None}
+
+    def _wait_for_subscribers(self) -> None:
+        """Of all keypoints; of a patient publisher its own."""
+        keypoints = [found for topic, found in self._publishers_by_topic.items() if self._kinds[topic] == KEYPOINTS]
+        heard = [next(iter(found.values())) for found in keypoints if found]
+        plain = [one.publisher if isinstance(one, PatientPublisher) else one for one in heard]
+        wait_for_subscribers(self, plain, self.settings.wait_for_subscribers_s, self._stopping)
+
+    # ---------------------------------------------------------------- messages
 
     def _departures(self) -> Iterator[Departure]:
         """The bag's messages at their times, again and again when looping."""
         settings = self.settings
-        heard = [publisher for topic, publisher in self._publishers_by_topic.items() if topic.endswith("/keypoints")]
         self._stopping.wait(settings.start_delay_s)
         shown = self._show_cameras()
-        wait_for_subscribers(self, heard, settings.wait_for_subscribers_s, self._stopping)
+        if settings.mode != SHOW:
+            self._wait_for_subscribers()
+        self._make_publishers(lambda role: role is Role.DEFINITION)
         self.get_logger().info(f"playing {settings.bag}")
         begin_ns, start_ns = 0, self.get_clock().now().nanoseconds
         while True:
-            length_ns = 0
-            for topic, since_first_ns, first_ns, data in self._messages():
-                length_ns = since_first_ns
-                if (topic, since_first_ns) in shown:
-                    continue
-                message = self._shifted(topic, data, start_ns + begin_ns - first_ns)
-                due_ns = round((begin_ns + since_first_ns) / settings.rate)
-                yield Departure(due_ns, self._publishers_by_topic[topic], message)
-            begin_ns += length_ns + SECOND_NS // 60
+            since_ns = 0
+            for topic, before_ns, since_ns, first_ns, data in self._messages():
+                yield from self._ticks(begin_ns, before_ns, since_ns, first_ns)
+                if (topic, since_ns) not in shown:
+                    due_ns = round((begin_ns + since_ns) / settings.rate)
+                    for publisher, message in self._copies(topic, data, start_ns + begin_ns - first_ns):
+                        yield Departure(due_ns, publisher, message)
+            begin_ns += since_ns + SECOND_NS // 60
             if not settings.loop:
                 return
+
+    def _ticks(self, begin_ns: int, before_ns: int, since_ns: int, first_ns: int) -> Iterator[Departure]:
+        """/clock from one message to the next, whose times are since the first."""
+        if self._time_publisher is None:
+            return
+        step_ns = round(CLOCK_NS * self.settings.rate)
+        for tick in range(before_ns // step_ns + (before_ns > 0), since_ns // step_ns + 1):
+            due_ns = round((begin_ns + tick * step_ns) / self.settings.rate)
+            yield Departure(due_ns, self._time_publisher, clock_message(first_ns + tick * step_ns))
 
     def _show_cameras(self) -> set[tuple[str, int]]:
         """Publish each camera's first CameraInfo and the first /tf_static before anything else, as drivers do.
@@ -88,25 +133,40 @@ class KeypointPlayer(Node):
         """
         shown: dict[str, int] = {}
         cameras = {topic for topic in self._publishers_by_topic if topic.endswith(("/camera_info", "/tf_static"))}
-        for topic, since_first_ns, first_ns, data in self._messages():
+        for topic, _, since_ns, first_ns, data in self._messages():
             if topic in cameras and topic not in shown:
-                shown[topic] = since_first_ns
-                shift_ns = self.get_clock().now().nanoseconds - first_ns
-                self._publishers_by_topic[topic].publish(self._shifted(topic, data, shift_ns))
+                shown[topic] = since_ns
+                for publisher, message in self._copies(topic, data, self.get_clock().now().nanoseconds - first_ns):
+                    publisher.publish(message)
+            if self._time_publisher is not None and not since_ns:
+                self._time_publisher.publish(clock_message(first_ns))
             if len(shown) == len(cameras):
                 break
         return set(shown.items())
 
-    def _messages(self) -> Iterator[tuple[str, int, int, bytes]]:
-        """(topic, time since the first message, the first message's time, CDR bytes)."""
-        first_ns = None
+    def _messages(self) -> Iterator[tuple[str, int, int, int, bytes]]:
+        """(topic, times of the message before and of this since the first, the first's time, CDR bytes)."""
+        first_ns = before_ns = None
         with open_bag(self.settings.bag) as bag:
             for connection, time_ns, data in bag.raw_messages(self._publishers_by_topic):
                 first_ns = time_ns if first_ns is None else first_ns
-                yield connection.topic, time_ns - first_ns, first_ns, data
+                yield connection.topic, (before_ns or first_ns) - first_ns, time_ns - first_ns, first_ns, bytes(data)
+                before_ns = time_ns
 
-    def _shifted(self, topic: str, data: bytes, shift_ns: int) -> bytes:
-        return bytes(data) if topic.endswith("/tf_static") else shifted_stamp(data, shift_ns)
+    def _copies(self, topic: str, data: bytes, shift_ns: int) -> Iterator[tuple[Any, bytes]]:
+        """Publishers of a message, each with the bytes that it gets."""
+        for name, publisher in self._publishers_by_topic[topic].items():
+            played = data if name.startswith(RECORDED) else self._as_played(topic, data, shift_ns)
+            if played is not None:
+                yield publisher, played
+
+    def _as_played(self, topic: str, data: bytes, shift_ns: int) -> bytes | None:
+        """With its stamp moved, or without the estimator's frames; None where nothing is left."""
+        if self._ours and self._kinds[topic] == TRANSFORMS:
+            return without_frames(data, self._ours)
+        return data if self._as_recorded or topic.endswith("/tf_static") else shifted_stamp(data, shift_ns)
+
+    # ---------------------------------------------------------------- the end
 
     def _done(self, problem: str) -> None:
         if problem:
@@ -116,26 +176,26 @@ class KeypointPlayer(Node):
             self.get_logger().info(f"played {self._timetable.sent} messages, {self._timetable.late} of them late")
             # Let the middleware deliver the last ones before the process ends.
             self._stopping.wait(0.5)
+            if self.settings.mode == REFIT:
+                self._wait_for_results()
         self.finished = True
 
+    def _wait_for_results(self) -> None:
+        """Return when everything is delivered and no estimator has reported anything for `settle_s`."""
+        found = [publisher for names in self._publishers_by_topic.values() for publisher in names.values()]
+        for publisher in found:
+            publisher.wait_until_received()
+        offered = {topic: kinds for topic, kinds in self.get_topic_names_and_types() if RECORDED not in topic}
+        heard = [time.monotonic()]
+        for topic in (topic for topic, kinds in offered.items() if kinds == [REPORTS]):
+            self.create_subscription(TYPES.FitReport, topic, lambda _: heard.append(time.monotonic()), quality.RESULTS)
+        while not self._stopping.is_set() and time.monotonic() - heard[-1] < self.settings.settle_s:
+            self._stopping.wait(0.1)
 
-def is_played(topic: str, kind: str) -> bool:
-    """Inputs of the estimator, and the truth of a simulation; never recorded results."""
-    name = kind.rsplit("/", 1)[-1]
-    inputs = topic.endswith(("/keypoints", "/camera_info", "/tf_static"))
-    return name in PLAYED_TYPES and (inputs or topic.startswith("/truth/"))
 
-
-def relative(topic: str) -> str:
-    """Names of ours follow the node's namespace; TF's do not."""
-    return topic if topic.startswith("/tf") else topic.removeprefix("/")
-
-
-def offered(kind: str) -> Any:
-    """QoS by kind of message."""
-    profiles = {"Keypoints2D": quality.KEYPOINTS_OFFERED, "TFMessage": quality.STATIC_TRANSFORMS}
-    latched = {"CameraInfo": quality.LATCHED, "FittedCameras": quality.LATCHED}
-    return (profiles | latched).get(kind, quality.RESULTS)
+def clock_message(now_ns: int) -> Clock:
+    """/clock at a time."""
+    return Clock(clock=stamp_to_message(TYPES, now_ns))
 
 
 def shifted_stamp(data: bytes, shift_ns: int) -> bytes:

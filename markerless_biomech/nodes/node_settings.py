@@ -23,8 +23,17 @@ class RigSimulatorSettings(SimulationSettings):
 class RecorderSettings:
     """Parameters of `recorder`."""
 
-    bag: str = setting("", "Folder of the bag to write.")
-    topics: tuple[str, ...] = setting((), "Topics of ours to record from their first message on; empty: all there are.")
+    bag: str = setting("", "Folder of the bag to write; empty: FOLDER/SUBJECT/TRIAL_DATE, a new one each time.")
+    folder: str = setting(".", "Where the bags of all subjects are.")
+    subject: str = setting("", "Who is recorded, such as P07: the folder of the bag.")
+    trial: str = setting("", "What is recorded, such as walk_03: the beginning of the bag's name.")
+    everything: bool = setting(False, "Record every topic there is, not just those of the capture.")
+    topics: tuple[str, ...] = setting(
+        (), "Topics of ours to record, nothing else, from their first message on; empty: those there are."
+    )
+    keypoint_set: str = setting("", "File of a lab's own keypoint set, put into the bag where no estimator says it.")
+    subject_file: str = setting("", "subject.yaml of the person, put into the bag where no estimator says it.")
+    rig_file: str = setting("", "rig.yaml, put into the bag where neither CameraInfo nor an estimator says it.")
 
 
 @dataclass(frozen=True)

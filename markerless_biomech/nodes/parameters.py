@@ -22,7 +22,7 @@ from rclpy.parameter import Parameter
 
 from ..errors import InputError
 from ..settings import EstimatorSettings, PlayerSettings, from_dict
-from .node_settings import RigSimulatorSettings
+from .node_settings import RecorderSettings, RigSimulatorSettings
 
 Settings = TypeVar("Settings")
 
@@ -30,6 +30,7 @@ NODE_SETTINGS = {
     "motion_estimator": EstimatorSettings,
     "rig_simulator": RigSimulatorSettings,
     "keypoint_player": PlayerSettings,
+    "recorder": RecorderSettings,
 }
 """Each has a file in config/."""
 

@@ -1,22 +1,28 @@
 """Records topics into a bag without decoding them, on machines where `ros2 bag record` may be missing.
 
-Used by `demo`. Ends with its process, however that ends: what is older than a second is on its way to the disk. If the
-disk fills up, recording stops with an error and nothing else does.
+Ends with its process, however that ends: what is older than a second is on its way to the disk. If the disk fills up,
+recording stops with an error and nothing else does. docs/recording.md says what is recorded.
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from ..errors import InputError
-from ..recording.bags import LATCHED_TOPICS, BagWriter, message_type
+from ..keypoints import load_keypoint_set
+from ..recording.bag_names import bag_path
+from ..recording.bags import LATCHED_TOPICS, message_type
+from ..recording.live_bag import LiveBag, about_recording, given_definitions
+from ..recording.topic_roles import is_recorded
 from . import quality
 from .node_settings import RecorderSettings
 from .parameters import declare_settings
@@ -26,86 +32,120 @@ LOOK_S = 0.2
 """How often new topics are looked for."""
 FLUSH_S = 1.0
 """How often messages leave for the disk."""
+COMPLAIN_S = 10.0
+"""After so long it is said what is missing."""
 DEPTH = 1000
 """Messages that may wait for the disk, a topic."""
 
+Wish = tuple[bool, bool]
+"""A subscription as asked for: latched, reliable."""
+
 
 class Recorder(Node):
-    """Subscribes the topics it was given, or every topic it finds, raw."""
+    """Subscribes the topics it was given, or those of the capture that it finds, raw."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__("recorder", **options)
-        settings = declare_settings(self, RecorderSettings)
-        if not settings.bag:
-            raise InputError("parameter bag is empty; give the folder of the bag to write")
-        self._writer: BagWriter | None = BagWriter(Path(settings.bag), live=True)
-        self._subscriptions_by_topic: dict[str, Any] = {}
-        self.recorded = 0
-        for topic in settings.topics:
+        self.settings = declare_settings(self, RecorderSettings)
+        self._bag = _open_bag(self.settings)
+        self._subscriptions_by_topic: dict[str, dict[Wish, Any]] = {}
+        for topic in self.settings.topics:
             latched = topic.endswith(LATCHED_TOPICS) or "definitions/" in topic
-            self._subscribe(topic, message_type(topic), latched, reliable=True)
-        if not settings.topics:
-            self.create_timer(LOOK_S, self._look)
-        self.create_timer(FLUSH_S, self._flush)
+            self._subscribe(topic, message_type(topic), {(latched, True)})
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        if not self.settings.topics:
+            self.create_timer(LOOK_S, self._look, clock=steady)
+        self.create_timer(FLUSH_S, self._flush, clock=steady)
+        self._complaint = self.create_timer(COMPLAIN_S, self._complain, clock=steady)
+        self.get_logger().info(f"recording into {self._bag.path}")
 
     def close(self) -> None:
         """Complete the bag."""
-        if self._writer is not None:
-            writer, self._writer = self._writer, None
-            writer.close()
+        if not self._bag.is_open:
+            return
+        self._bag.close()
+        if self._bag.count:
+            self.get_logger().info(f"recorded {self._bag.count} messages into {self._bag.path}")
+        else:
+            self.get_logger().warning("no message came, so there is no bag")
 
     def _look(self) -> None:
-        """Subscribe what is new as it is offered."""
+        """Subscribe what is new, as it is offered; again where others offer it otherwise."""
         for topic, kinds in self.get_topic_names_and_types():
             offers = [offer.qos_profile for offer in self.get_publishers_info_by_topic(topic)]
-            if topic not in self._subscriptions_by_topic and offers and not _is_of_ros(topic):
-                latched = any(offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers)
-                reliable = all(offer.reliability == ReliabilityPolicy.RELIABLE for offer in offers)
-                self._subscribe(topic, kinds[0], latched, reliable)
+            if offers and is_recorded(topic, kinds[0], self.settings.everything):
+                self._subscribe(topic, kinds[0], wishes(offers))
 
-    def _subscribe(self, topic: str, kind: str, latched: bool, reliable: bool) -> None:
-        package, _, name = kind.split("/")
-        profile = QoSProfile(
-            depth=DEPTH,
-            reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
-            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
-        )
-        self._subscriptions_by_topic[topic] = self.create_subscription(
-            getattr(import_module(f"{package}.msg"), name),
-            topic,
-            partial(self._write, topic, kind),
-            profile,
-            raw=True,
-            event_callbacks=quality.NO_EVENTS,
-        )
-
-    def _write(self, topic: str, kind: str, data: bytes) -> None:
-        if self._writer is None:
+    def _subscribe(self, topic: str, kind: str, wanted: set[Wish]) -> None:
+        held = self._subscriptions_by_topic.setdefault(topic, {})
+        if wanted == set(held):
             return
         try:
-            self._writer.write_raw(topic, kind, data, time.time_ns())
-            self.recorded += 1
+            package, _, name = kind.split("/")
+            message = getattr(import_module(f"{package}.msg"), name)
+        except (ImportError, AttributeError, ValueError):
+            held.update(dict.fromkeys(wanted))
+            self.get_logger().warning(f"{topic} is not recorded: messages of type {kind} are not installed here")
+            return
+        for wish in wanted - set(held):
+            held[wish] = self.create_subscription(
+                message,
+                topic,
+                partial(self._write, topic, kind),
+                _profile(*wish),
+                raw=True,
+                event_callbacks=quality.NO_EVENTS,
+            )
+        for wish in set(held) - wanted:
+            self.destroy_subscription(held.pop(wish))
+
+    def _write(self, topic: str, kind: str, data: bytes) -> None:
+        try:
+            self._bag.write(topic, kind, data, self.get_clock().now().nanoseconds)
         except OSError as error:
             self._give_up(error)
 
     def _flush(self) -> None:
-        if self._writer is None:
-            return
         try:
-            self._writer.flush()
+            self._bag.flush()
         except OSError as error:
             self._give_up(error)
+
+    def _complain(self) -> None:
+        """Once: what a refit will miss if it goes on so."""
+        self._complaint.cancel()
+        missing = self._bag.missing()
+        if missing and not self.settings.topics:
+            self.get_logger().warning(f"not recorded so far, and needed for a refit: {', '.join(missing)}")
 
     def _give_up(self, error: OSError) -> None:
         """The disk is full, or gone: what was written stays."""
         self.get_logger().error(f"recording has stopped: {error.strerror}")
-        if self._writer is not None:
-            writer, self._writer = self._writer, None
-            writer.abort()
+        self._bag.abort()
 
 
-def _is_of_ros(topic: str) -> bool:
-    return topic in ("/rosout", "/parameter_events") or topic.endswith("/transition_event")
+def wishes(offers: Iterable[QoSProfile]) -> set[Wish]:
+    """How to subscribe a topic so that every publisher is heard, with what it has latched, and nothing is lost."""
+    offers = list(offers)
+    latched = {offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers}
+    reliable = all(offer.reliability == ReliabilityPolicy.RELIABLE for offer in offers)
+    return {(durable, reliable) for durable in latched}
+
+
+def _open_bag(settings: RecorderSettings) -> LiveBag:
+    now = datetime.now()
+    path = Path(settings.bag) if settings.bag else bag_path(settings.folder, settings.subject, settings.trial, now)
+    about = about_recording(settings.subject, settings.trial, now)
+    own_set = load_keypoint_set(settings.keypoint_set) if settings.keypoint_set else None
+    return LiveBag(path, about, given_definitions(settings.subject_file, settings.rig_file), own_set)
+
+
+def _profile(latched: bool, reliable: bool) -> QoSProfile:
+    return QoSProfile(
+        depth=DEPTH,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
 
 
 def main() -> None:

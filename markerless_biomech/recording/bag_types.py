@@ -14,7 +14,7 @@ from ..errors import InputError
 from .message_types import Types, bag_types
 
 PACKAGE = "markerless_biomech"
-LATCHED_TOPICS = ("/tf_static", "robot_description", "camera_info")
+LATCHED_TOPICS = ("/tf_static", "robot_description", "camera_info", "/trial")
 """Topics of these endings, and definitions/*, are offered transient local: who joins late still gets them."""
 
 MESSAGE_TYPES = {
@@ -31,6 +31,8 @@ MESSAGE_TYPES = {
     "gait_parameters": f"{PACKAGE}/msg/GaitParameters",
     "fit_report": f"{PACKAGE}/msg/FitReport",
     "robot_description": "std_msgs/msg/String",
+    "trial": "std_msgs/msg/String",
+    "sync_pulse": "std_msgs/msg/Header",
 }
 """Type by the last part of a topic's name; definitions/* are strings."""
 
@@ -82,7 +84,7 @@ def offered_qos(topic: str) -> list[Any]:
     return [
         Qos(
             history=QosHistory.KEEP_LAST,
-            depth=1 if latched else 5 if keypoints else 10,
+            depth=100 if topic.endswith("/tf_static") else 1 if latched else 5 if keypoints else 10,
             reliability=QosReliability.BEST_EFFORT if keypoints else QosReliability.RELIABLE,
             durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
             deadline=forever,

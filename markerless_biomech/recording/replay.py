@@ -22,6 +22,7 @@ from .bags import BagWriter, check_writable, open_bag
 from .camera_health import fitted_cameras
 from .definitions import definition_texts, model_id
 from .link_messages import fitted_to_message, links_to_message
+from .playing import frames_of_ours, without_frames
 from .recorded_session import RecordedSession, read_session, relative_name
 from .result_messages import (
     FitRecord,
@@ -32,18 +33,9 @@ from .result_messages import (
     report_to_message,
 )
 from .session_bag import write_definitions, write_steps
+from .topic_roles import OWN_DEFINITIONS, RESULTS
 
-RESULT_TOPICS = frozenset(
-    ("joint_states", "body_state", "body_state_settled", "fit_report", "fitted_cameras", "robot_description", "tf")
-    + ("body_state_refit", "step_events", "gait_parameters")
-    + (
-        "definitions/model",
-        "definitions/subject",
-        "definitions/settings",
-        "definitions/keypoint_set",
-        "definitions/rig",
-    )
-)
+RESULT_TOPICS = RESULTS | OWN_DEFINITIONS | {"robot_description"}
 """Topics that replay writes anew: those of its input are left out."""
 
 Progress = Callable[[float], None]
@@ -118,10 +110,13 @@ def _drive(capture: Capture, session: RecordedSession, results: ResultWriter, pr
 
 
 def _copy_input(writer: BagWriter, bag: Path) -> None:
-    """Everything of the input but earlier results, byte for byte."""
+    """Everything of the input but earlier results, byte for byte; of /tf only frames of others."""
     with open_bag(bag) as reader:
+        ours = frames_of_ours(reader)
         for connection, time_ns, data in reader.raw_messages(lambda topic: relative_name(topic) not in RESULT_TOPICS):
-            writer.write_raw(connection.topic, connection.msgtype, data, time_ns, like=connection)
+            kept = without_frames(data, ours) if connection.topic == "/tf" else data
+            if kept is not None:
+                writer.write_raw(connection.topic, connection.msgtype, kept, time_ns, like=connection)
 
 
 class ResultWriter:

@@ -1,0 +1,243 @@
+"""What a recorder takes, where it puts it, and what a player makes of it: without ROS."""
+
+from datetime import datetime
+
+import numpy as np
+import pytest
+import yaml
+
+from markerless_biomech.body.urdf import urdf_text
+from markerless_biomech.errors import InputError
+from markerless_biomech.recording.bag_names import bag_path
+from markerless_biomech.recording.bags import BagWriter, open_bag, typestore, types
+from markerless_biomech.recording.definitions import definition_texts
+from markerless_biomech.recording.live_bag import LiveBag, about_recording, given_definitions, missing_for_refit
+from markerless_biomech.recording.messages import keypoint_frame_to_message, transforms_to_message
+from markerless_biomech.recording.playing import REFIT, SHOW, frames_of_ours, played_names, without_frames
+from markerless_biomech.recording.recorded_session import read_session
+from markerless_biomech.recording.session_bag import write_cameras, write_definitions, write_frame
+from markerless_biomech.recording.topic_roles import is_recorded
+from markerless_biomech.recording.unpacking import rig_namespace, unpack
+from markerless_biomech.settings import EstimatorSettings, SimulationSettings
+from markerless_biomech.simulation.virtual_rig import START_NS, simulate
+
+NOW = datetime(2026, 1, 31, 14, 5, 9)
+STRING, TF = "std_msgs/msg/String", "tf2_msgs/msg/TFMessage"
+TOPICS = {
+    "/lab/cam0/keypoints": "markerless_biomech/msg/Keypoints2D",
+    "/lab/cam0/camera_info": "sensor_msgs/msg/CameraInfo",
+    "/tf": TF,
+    "/tf_static": TF,
+    "/lab/joint_states": "sensor_msgs/msg/JointState",
+    "/lab/body_state_settled": "markerless_biomech/msg/BodyState",
+    "/lab/definitions/subject": STRING,
+    "/lab/truth/body_state": "markerless_biomech/msg/BodyState",
+    "/trial": STRING,
+    "/sync_pulse": "std_msgs/msg/Header",
+    "/emg": "lab_msgs/msg/Emg",
+    "/cam0/image_raw": "sensor_msgs/msg/Image",
+    "/rosout": "rcl_interfaces/msg/Log",
+    "/clock": "rosgraph_msgs/msg/Clock",
+}
+
+
+@pytest.fixture(scope="module")
+def session():
+    return simulate(SimulationSettings(cameras=2, fps=30.0, seconds=0.5, keypoint_set="coco_17", path="stand"))
+
+
+def frames_message(*children):
+    count = len(children)
+    unit = np.tile([0.0, 0.0, 0.0, 1.0], (count, 1))
+    return transforms_to_message(types(), START_NS, ["world"] * count, list(children), np.zeros((count, 3)), unit)
+
+
+def cdr(message):
+    return bytes(typestore().serialize_cdr(message, message.__msgtype__))
+
+
+def recorded(session, path, namespace="", **settings):
+    """A live recording of two cameras: definitions of an estimator, its /tf beside a robot's, inputs."""
+    texts = definition_texts(
+        session.keypoint_set,
+        session.rig_nominal,
+        session.subject,
+        EstimatorSettings(cameras=tuple(session.rig_nominal.cameras), **settings),
+    )
+    with BagWriter(path) as writer:
+        write_definitions(writer, texts, START_NS, namespace)
+        writer.write_text(f"/{namespace}robot_description", urdf_text(session.subject), START_NS)
+        writer.write("/tf", frames_message("pelvis", "femur_r", "cam0_optical_fitted", "gripper"), START_NS)
+        write_cameras(writer, session.rig_nominal, START_NS)
+        for frame in session.frames(START_NS):
+            write_frame(writer, frame, session.keypoint_set, session.rig_nominal)
+    return path
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_bag_lies_with_its_subject_and_begins_with_its_trial(tmp_path):
+    assert bag_path(tmp_path, "P07", "walk_03", NOW) == tmp_path / "P07" / "walk_03_2026-01-31_14-05-09"
+    assert bag_path(tmp_path, "", "", NOW) == tmp_path / "recording_2026-01-31_14-05-09"
+
+
+def test_a_bag_never_takes_the_name_of_an_old_one(tmp_path):
+    taken = []
+    for _ in range(3):
+        taken.append(bag_path(tmp_path, "P07", "walk", NOW))
+        taken[-1].mkdir(parents=True)
+    assert [path.name.removeprefix("walk_2026-01-31_14-05-09") for path in taken] == ["", "_2", "_3"]
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", "walk 3: fast", "..", "\0", "Jürgen"])
+def test_no_name_leads_out_of_the_folder(tmp_path, name):
+    path = bag_path(tmp_path, name, name, NOW)
+    assert path.parent.parent == tmp_path and path.name.endswith("_14-05-09")
+
+
+# --- what is recorded ------------------------------------------------------------------------------------------------
+
+
+def test_a_recording_holds_the_capture_and_nothing_else_unless_it_is_asked_for():
+    taken = {topic for topic, kind in TOPICS.items() if is_recorded(topic, kind, everything=False)}
+    assert set(TOPICS) - taken == {"/emg", "/cam0/image_raw", "/rosout", "/clock"}
+    everything = {topic for topic, kind in TOPICS.items() if is_recorded(topic, kind, everything=True)}
+    assert set(TOPICS) - everything == {"/rosout", "/clock"}
+
+
+def test_a_topic_that_has_our_name_but_another_type_is_not_ours():
+    assert not is_recorded("/trial", "std_msgs/msg/Int32", everything=False)
+
+
+def test_a_recording_without_an_estimator_can_be_refitted_from_itself(session, tmp_path):
+    """Detectors and a recorder alone: the keypoint set that the messages name is put in, and who was recorded."""
+    given = given_definitions(subject_file="", rig_file="")
+    bag = LiveBag(tmp_path / "bag", about_recording("P07", "walk_03", NOW), given, None)
+    for frame in session.frames(START_NS):
+        message = keypoint_frame_to_message(types(), frame, "coco_17", f"{frame.camera}_optical")
+        bag.write(f"/{frame.camera}/keypoints", message.__msgtype__, cdr(message), frame.arrival_ns)
+    assert bag.missing() == ["/cam0/camera_info", "/cam1/camera_info", "the cameras' poses (/tf_static)"]
+    bag.close()
+    with open_bag(tmp_path / "bag") as reader:
+        texts = {topic: yaml.safe_load(message.data) for topic, message, _ in reader.messages(lambda t: "def" in t)}
+    assert texts["/definitions/keypoint_set"] == session.keypoint_set.to_dict()
+    about = texts["/definitions/recording"]
+    assert (about["subject"], about["trial"]) == ("P07", "walk_03") and about["versions"]["markerless_biomech"]
+
+
+def test_messages_before_the_clock_starts_are_recorded_when_it_does(tmp_path):
+    bag = LiveBag(tmp_path / "bag", about_recording("", "", NOW), {}, None)
+    data = cdr(types().String(data="early"))
+    bag.write("/definitions/model", STRING, data, 0)
+    assert bag.count == 0
+    bag.write("/definitions/model", STRING, cdr(types().String(data="late")), 5_000_000_000)
+    bag.close()
+    with open_bag(tmp_path / "bag") as reader:
+        found = [(message.data, time_ns) for _, message, time_ns in reader.messages({"/definitions/model"})]
+    assert found == [("early", 5_000_000_000), ("late", 5_000_000_000)]
+
+
+def test_a_recording_of_nothing_leaves_nothing(tmp_path):
+    LiveBag(tmp_path / "bag", {}, {}, None).close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"subject file .*anna.yaml does not exist"):
+        given_definitions(str(tmp_path / "anna.yaml"), "")
+
+
+def test_what_a_refit_will_miss_is_named():
+    assert missing_for_refit(()) == ["keypoints (<camera>/keypoints)"]
+    assert missing_for_refit(("/cam0/keypoints", "definitions/rig")) == ["the keypoint set's definition"]
+
+
+# --- what is played --------------------------------------------------------------------------------------------------
+
+
+def test_a_refit_is_shown_inputs_and_definitions_under_their_own_names():
+    names = played_names(TOPICS, REFIT)
+    assert set(TOPICS) - set(names) == {
+        "/lab/joint_states",
+        "/lab/body_state_settled",
+        "/emg",
+        "/cam0/image_raw",
+        "/rosout",
+        "/clock",
+    }
+    assert names["/tf_static"] == ["/tf_static"] and names["/lab/cam0/keypoints"] == ["lab/cam0/keypoints"]
+
+
+def test_recorded_results_are_shown_apart_from_new_ones():
+    names = played_names(TOPICS, REFIT, recorded_results=True)
+    assert names["/lab/joint_states"] == ["recorded/lab/joint_states"]
+    assert names["/tf"] == ["/tf", "recorded/tf"]
+    assert names["/lab/definitions/subject"] == ["lab/definitions/subject", "recorded/lab/definitions/subject"]
+
+
+def test_show_plays_everything_under_its_own_name():
+    names = played_names(TOPICS, SHOW)
+    assert set(TOPICS) - set(names) == {"/rosout", "/clock"}
+    assert names["/lab/joint_states"] == ["lab/joint_states"]
+
+
+def test_of_tf_a_refit_is_shown_only_frames_of_others(session, tmp_path):
+    with open_bag(recorded(session, tmp_path / "bag")) as bag:
+        ours = frames_of_ours(bag)
+    kept = without_frames(cdr(frames_message("pelvis", "gripper", "hip_flexion_r_link")), ours)
+    assert [one.child_frame_id for one in typestore().deserialize_cdr(kept, TF).transforms] == ["gripper"]
+    assert without_frames(cdr(frames_message("femur_l", "cam1_optical_fitted")), ours) is None
+    foreign = cdr(frames_message("cam0_optical", "gripper"))
+    assert without_frames(foreign, ours) is foreign
+
+
+def test_cameras_that_came_from_a_file_are_the_estimators_frames(session, tmp_path):
+    with open_bag(recorded(session, tmp_path / "bag", rig_file="rig.yaml")) as bag:
+        assert {"cam0_optical", "cam1_optical"} <= frames_of_ours(bag)
+
+
+def test_a_robot_of_the_lab_is_not_taken_for_the_person(tmp_path):
+    with BagWriter(tmp_path / "bag") as writer:
+        writer.write_text("/robot_description", '<robot name="arm"><link name="gripper"/></robot>', START_NS)
+    with open_bag(tmp_path / "bag") as bag:
+        assert not frames_of_ours(bag)
+
+
+# --- what an estimator is started with -------------------------------------------------------------------------------
+
+
+def test_an_estimator_is_started_with_what_is_in_the_bag(session, tmp_path):
+    bag = recorded(session, tmp_path / "bag", keypoint_set="gone/set.yaml", lag_s=0.2, subject_file="gone.yaml")
+    found = unpack(bag, tmp_path / "files")
+    parameters = yaml.safe_load(found.params_file.read_text())["/**"]["ros__parameters"]
+    assert parameters["lag_s"] == 0.2 and parameters["replay_mode"] and parameters["cameras"] == ["cam0", "cam1"]
+    assert parameters["keypoint_set"] == str(found.keypoint_set) and parameters["subject_file"] == str(found.subject)
+    assert parameters["rig_file"] == "" and found.namespace == ""
+    assert set(parameters) <= set(EstimatorSettings.__dataclass_fields__)
+
+
+def test_a_rig_that_came_from_a_file_is_given_as_one_without_its_prefix(session, tmp_path):
+    bag = recorded(session, tmp_path / "bag", rig_file="gone.yaml", frame_prefix="cam")
+    found = unpack(bag, tmp_path / "files")
+    parameters = yaml.safe_load(found.params_file.read_text())["/**"]["ros__parameters"]
+    assert parameters["rig_file"] == str(found.rig)
+    cameras = yaml.safe_load(found.rig.read_text())["cameras"]
+    assert [camera["frame_id"] for camera in cameras.values()] == ["0_optical", "1_optical"]
+
+
+@pytest.mark.parametrize(
+    ("topics", "cameras", "expected"),
+    [
+        (["/cam0/keypoints", "/cam1/keypoints"], (), ("", ("cam0", "cam1"))),
+        (["/lab/cam0/keypoints", "/lab/cam1/keypoints"], (), ("lab", ("cam0", "cam1"))),
+        (["/a/left/keypoints", "/b/left/keypoints"], (), ("", ("a/left", "b/left"))),
+        (["/lab/front/cam0/keypoints"], ("front/cam0",), ("lab", ("front/cam0",))),
+    ],
+)
+def test_namespace_and_cameras_follow_from_the_topics(topics, cameras, expected):
+    assert rig_namespace(topics, cameras) == expected
+
+
+def test_a_bag_of_another_place_is_read_as_any(session, tmp_path):
+    assert read_session(recorded(session, tmp_path / "bag", "lab/")).definitions["subject"]
