@@ -17,6 +17,7 @@ from .rigs import convert_rig
 from .running import Commands
 from .sessions import evaluate, import_, replay, report, simulate
 from .subjects import calibrate, refit
+from .viewing import view
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -38,6 +39,7 @@ for _command in (
     replay,
     evaluate,
     report,
+    view,
     export,
     unpack,
     convert_rig,

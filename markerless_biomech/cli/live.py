@@ -15,7 +15,7 @@ from .running import Answer, command, progress_bar
 DEMO_FOLDER = Path("out/demo")
 
 
-def _nodes(module: str) -> Any:
+def load_node_module(module: str) -> Any:
     """A module of nodes/; InputError where ROS 2 is not there."""
     try:
         return importlib.import_module(f"markerless_biomech.nodes.{module}")
@@ -42,7 +42,7 @@ def demo(real: bool, seconds: float, out: Path | None, force: bool) -> Answer:
       markerless-biomech demo --real
     """
     with progress_bar("running live") as progress:
-        return _nodes("demo").run_demo(
+        return load_node_module("demo").run_demo(
             real=real, seconds=seconds, out=out or DEMO_FOLDER, force=force or out is None, progress=progress
         )
 
@@ -78,7 +78,7 @@ def benchmark(
     if fault:
         return _fault(fault, cameras, fps, keypoint_set, seconds, plot, force)
     with progress_bar("measuring") as progress:
-        return _nodes("benchmark").run_benchmark(
+        return load_node_module("benchmark").run_benchmark(
             cameras=cameras,
             fps=fps,
             keypoint_set=keypoint_set,
