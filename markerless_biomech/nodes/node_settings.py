@@ -47,3 +47,11 @@ class LoadSettings:
     wait_for_subscribers_s: float = setting(
         300.0, "Wait at most this long until every keypoint topic has a subscriber.", "s", 0.0, 3600.0
     )
+
+
+@dataclass(frozen=True)
+class ViewerSettings:
+    """Parameters of `viewer`."""
+
+    host: str = setting("127.0.0.1", "Address of this machine that the page is served at; others than it may not watch.")
+    port: int = setting(8080, "Port of the page; 0: any that is free.", "", 0, 65535)
