@@ -3,11 +3,16 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+import rclpy
 import yaml
 from lab import CAMERAS, KEYPOINT_SET, PATIENCE_S, Lab, walking_session
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
 from markerless_biomech.body.names import JOINT_NAMES
@@ -126,6 +131,49 @@ def test_diagnostics_and_fitted_cameras_tell_how_each_camera_fares(lab):
     assert {status.name.split()[-1] for status in message.status} >= set(CAMERAS)
     cameras = lab.wait_for_new("fitted_cameras")[0]
     assert tuple(cameras.names) == CAMERAS and set(cameras.status) == {cameras.OK}
+
+
+def test_each_task_has_a_line_in_diagnostics_and_all_is_well(lab):
+    tasks = {"fit", "subject", "rig check", "assembly", "events", "memory", "clock", "inputs"}
+    wanted = tasks | {f"camera {name}" for name in CAMERAS}
+    well = {"fit", "assembly", "events", "memory", "clock", "inputs"}
+
+    def fine(message):
+        lines = {status.name.split(": ", 1)[1]: status for status in message.status}
+        assert set(lines) == wanted
+        return all(lines[name].level == b"\x00" for name in well)
+
+    lab.wait_for_new("/diagnostics", fine)
+
+
+def test_the_aggregators_configuration_has_one_place_for_each_line(lab):
+    file = Path(__file__).parents[1] / "config" / "diagnostics_aggregator.yaml"
+    groups = yaml.safe_load(file.read_text())["analyzers"]["ros__parameters"]
+    analyzers = {name: group for name, group in groups.items() if isinstance(group, dict)}
+    assert {group["type"] for group in analyzers.values()} == {"diagnostic_aggregator/GenericAnalyzer"}
+    names = [status.name for status in lab.wait_for_new("/diagnostics")[0].status]
+    words = [word for group in analyzers.values() for word in group["contains"]]
+    assert all(sum(word in name for word in words) == 1 for name in names)
+    assert all(any(word in name for name in names) for word in words)
+
+
+def test_a_publisher_that_cannot_be_heard_is_named_and_what_to_change(lab):
+    def inputs(message):
+        return next(status for status in message.status if status.name.endswith(": inputs"))
+
+    # One process may not publish two types under one name.
+    context = Context()
+    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
+    stranger = Node("stranger", context=context)
+    stranger.create_publisher(TYPES.String, "cam0/keypoints", 1)
+    stranger.create_publisher(TYPES.TFMessage, "/tf_static", 1)
+    said = lab.wait_for_new("/diagnostics", lambda m: "/tf_static" in inputs(m).message and "cam0" in inputs(m).message)
+    words = inputs(said[0]).message
+    assert "/cam0/keypoints: /stranger publishes std_msgs/msg/String, expected markerless_biomech/msg/Keyp" in words
+    assert "/tf_static: /stranger does not keep it for those who come late (volatile); publish it transient" in words
+    stranger.destroy_node()
+    rclpy.shutdown(context=context)
+    lab.wait_for_new("/diagnostics", lambda message: inputs(message).level == b"\x00")
 
 
 def test_a_silent_camera_is_reported_and_not_waited_for(lab):

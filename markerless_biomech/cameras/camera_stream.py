@@ -90,8 +90,8 @@ class CameraStream:
         return same
 
     def recent(self, since_ns: int) -> Counter[str]:
-        """How many of its frames were not used since then, by cause."""
-        return Counter(cause for when_ns, cause in self.troubles if when_ns > since_ns)
+        """How many of its frames were not used since then, by cause. Another thread may take frames in meanwhile."""
+        return Counter(cause for when_ns, cause in tuple(self.troubles) if when_ns > since_ns)
 
     def forget_time(self) -> None:
         """The clock starts over: the rate stays, the stamps go."""

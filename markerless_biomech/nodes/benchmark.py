@@ -25,6 +25,7 @@ from ..recording.message_types import stamp_from_message
 from ..settings import EstimatorSettings, SimulationSettings
 from ..simulation.virtual_rig import seamless, simulate
 from .load_generator import WALK_S
+from .memory import resident_mb
 from .monitor import Monitor
 from .processes import Processes, private_domain
 
@@ -185,15 +186,6 @@ def _between(reports: Sequence[Any], begin: str, end: str) -> list[float]:
 def percentiles(values: Sequence[float]) -> dict[str, float | None]:
     """p50, p95, p99; None without values."""
     return {f"p{q}": float(np.percentile(values, q)) if len(values) else None for q in (50, 95, 99)}
-
-
-def resident_mb(pid: int) -> float:
-    """Memory that a process holds now."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
-        return float("nan")
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def device() -> str:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import resource
+import os
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from rclpy.clock import ROSClock
 from rclpy.node import Node
 
 from ..cameras.frame_sets import DROP_CAUSES
 from ..cameras.rig import Rig
+from ..gait.step_watch import StepNews
 from ..recording.camera_health import fitted_cameras
 from ..recording.result_messages import FittedCameras
 from ..results import FitReport, Tracking
 from ..settings import EstimatorSettings
-from . import quality
+from . import diagnoses, quality
 from .calibration import SubjectStatus
+from .diagnoses import Diagnosis
+from .memory import resident_mb
 from .ros_types import TYPES
 from .worker import FitWorker, Outcome, State
 
@@ -44,12 +49,25 @@ class Health:
         self._latency_s: deque[float] = deque(maxlen=REMEMBERED)
         self._report: FitReport | None = None
         self._tracking = Tracking.LOST
+        self._refusal = ""
+        """The newest sentence with which a message was refused."""
+        self._steps = {"final": 0, "withdrawn": 0}
+        self._last_step_ns = 0
+        self._age_s: float | None = None
+        # of the executor's thread
+        self._dropped_before: dict[str, int] = {}
+        self._began_s = time.monotonic()
+        self._settled_mb: float | None = None
+        self._deaf: dict[str, str] = {}
+        """Why a topic's publishers cannot be heard, in words."""
 
     def configured(self, settings: EstimatorSettings, worker: FitWorker) -> None:
         """From now on this worker is what diagnostics tell of."""
         self._settings, self._worker, self._failure = settings, worker, ""
+        self._dropped_before, self._began_s, self._settled_mb = {}, time.monotonic(), None
         with self._lock:
-            self._report, self._tracking, self._frame_sets = None, Tracking.LOST, 0
+            self._report, self._tracking, self._frame_sets, self._age_s = None, Tracking.LOST, 0, None
+            self._steps, self._last_step_ns = {"final": 0, "withdrawn": 0}, 0
             self._latency_s.clear()
 
     def released(self) -> None:
@@ -65,6 +83,7 @@ class Health:
         """A message was bad: count it, and say so once a second at most."""
         with self._lock:
             self._refused += 1
+            self._refusal = sentence
         self._say(f"refused {sentence.split(':')[0]}", sentence)
 
     def report(self, sentence: str) -> None:
@@ -76,6 +95,7 @@ class Health:
         with self._lock:
             self._frame_sets += 1
             self._report = outcome.estimate.report
+            self._age_s = self._stamp_age_s(outcome)
             if outcome.estimate.live is not None:
                 self._tracking = outcome.estimate.live.tracking
             if published_s:
@@ -83,6 +103,26 @@ class Health:
             self._overruns += not outcome.newest
         if outcome.estimate.reset:
             self._node.get_logger().warning("time jumped back: reset")
+
+    def _stamp_age_s(self, outcome: Outcome) -> float:
+        """How far its stamp is behind the node's clock, less what the fit and its queue took."""
+        waited_s = time.monotonic() - outcome.frame_set.last_arrival_ns * 1e-9
+        return (self._node.get_clock().now().nanoseconds - outcome.frame_set.stamp_ns) * 1e-9 - waited_s
+
+    def note_steps(self, news: StepNews) -> None:
+        """Take in what was said of steps."""
+        with self._lock:
+            for event in news.events:
+                self._steps["final"] += event.final and not event.withdrawn
+                self._steps["withdrawn"] += event.withdrawn
+                self._last_step_ns = event.stamp_ns
+
+    def cannot_hear(self, problems: Mapping[str, str]) -> None:
+        """Topics that somebody publishes, but not so that we may hear it; each new one is said."""
+        for topic, sentence in problems.items():
+            if self._deaf.get(topic) != sentence:
+                self._node.get_logger().warning(sentence)
+        self._deaf = dict(problems)
 
     def dropped(self) -> dict[str, int]:
         """Camera frames and messages dropped since the start, by cause."""
@@ -98,11 +138,9 @@ class Health:
         statuses = [self._overall(active, missing), self._in_words("subject", subject)]
         statuses += [self._in_words("rig check", rig)]
         worker = self._worker
-        cameras: dict[str, str] = {}
         if worker is not None and active:
+            statuses += map(self._status, self._tasks(worker))
             cameras = worker.capture.assembler.status(time.monotonic_ns())
-            found = self._found()
-            statuses += [self._camera(name, status, found.get(name, "")) for name, status in cameras.items()]
             waiting = missing + [f"{name}/keypoints" for name, status in cameras.items() if status == "DEAD"]
             nothing_yet = self._frame_sets == 0 and worker.state is State.READY
             if waiting and (missing or nothing_yet):
@@ -111,25 +149,53 @@ class Health:
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 
+    def _tasks(self, worker: FitWorker) -> list[Diagnosis]:
+        """All that is looked at while frames may come."""
+        assembler, now_ns = worker.capture.assembler, time.monotonic_ns()
+        status, complaints, found = assembler.status(now_ns), assembler.complaints(now_ns), self._found()
+        dropped, before = self.dropped(), self._dropped_before
+        self._dropped_before = dropped
+        with self._lock:
+            refusal, steps, last_step_ns, report = self._refusal, dict(self._steps), self._last_step_ns, self._report
+        newest_ns = 0 if report is None else report.stamp_ns
+        memory_mb = resident_mb(os.getpid())
+        if self._settled_mb is None and time.monotonic() - self._began_s > diagnoses.SETTLED_S:
+            self._settled_mb = memory_mb
+        return [
+            diagnoses.of_assembly(before, dropped, refusal),
+            diagnoses.of_events(steps["final"], steps["withdrawn"], last_step_ns, newest_ns),
+            diagnoses.of_memory(memory_mb, self._settled_mb),
+            self._clock(int(assembler.counters["reset"])),
+            diagnoses.of_inputs(self._deaf),
+            *(diagnoses.of_camera(name, status[name], complaints[name], found.get(name, "")) for name in status),
+        ]
+
+    def _clock(self, resets: int) -> Diagnosis:
+        """Of the node's clock; a replay that is late by design is not compared."""
+        clock, patient = self._node.get_clock(), self._settings is not None and self._settings.replay_mode
+        simulated = isinstance(clock, ROSClock) and clock.ros_time_is_active
+        starting = simulated and not clock.now().nanoseconds
+        return diagnoses.of_clock(None if patient else self._age_s, resets, simulated, starting)
+
     def _overall(self, active: bool, missing: list[str]) -> Any:
         """The node's own line."""
-        status, worker = TYPES.DiagnosticStatus, self._worker
-        level, text = status.OK, self._tracking.name.lower()
+        worker = self._worker
+        level, text = diagnoses.OK, self._tracking.name.lower()
         if self._failure:
-            level, text = status.ERROR, f"not configured: {self._failure}"
+            level, text = diagnoses.ERROR, f"not configured: {self._failure}"
         elif worker is None:
-            level, text = status.STALE, "unconfigured"
+            level, text = diagnoses.STALE, "unconfigured"
         elif worker.state is State.FAILED:
-            level, text = status.ERROR, worker.problem
+            level, text = diagnoses.ERROR, worker.problem
         elif worker.state is State.COMPILING:
-            level, text = status.WARN, "compiling"
+            level, text = diagnoses.WARN, "compiling"
         elif not active:
-            level, text = status.STALE, "inactive"
+            level, text = diagnoses.STALE, "inactive"
         elif missing:
-            level, text = status.WARN, f"waiting for {', '.join(missing)}"
+            level, text = diagnoses.WARN, f"waiting for {', '.join(missing)}"
         elif self._tracking is Tracking.LOST:
-            level, text = status.WARN, "waiting for keypoints" if self._report is None else self._report.result
-        return self._status(level, "fit", text, self._figures())
+            level, text = diagnoses.WARN, "waiting for keypoints" if self._report is None else self._report.result
+        return self._status(Diagnosis("fit", level, text, self._figures()))
 
     def _figures(self) -> dict[str, str]:
         with self._lock:
@@ -137,8 +203,6 @@ class Health:
             report = self._report
         values = {"frame sets": str(self._frame_sets), "overruns": str(self._overruns)}
         values |= {f"latency p{q} [ms]": f"{np.percentile(latency_ms, q):.1f}" for q in (50, 95, 99)}
-        values |= {f"dropped: {cause}": str(count) for cause, count in self.dropped().items()}
-        values["peak memory [MB]"] = f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}"
         if self._worker is not None:
             values["compiling took [s]"] = f"{self._worker.compile_s:.1f}"
         if report is not None:
@@ -146,8 +210,7 @@ class Health:
         return values
 
     def _in_words(self, name: str, said: SubjectStatus) -> Any:
-        level = TYPES.DiagnosticStatus.OK if said.well else TYPES.DiagnosticStatus.WARN
-        return self._status(level, name, said.text, said.values)
+        return self._status(Diagnosis(name, diagnoses.OK if said.well else diagnoses.WARN, said.text, said.values))
 
     def _found(self) -> dict[str, str]:
         """What happened to each camera, in words with the odds."""
@@ -157,18 +220,11 @@ class Health:
         standing = estimator.care.standing
         return {} if standing is None else dict(zip(estimator.camera_names, standing.words, strict=True))
 
-    def _camera(self, name: str, camera_status: str, found: str) -> Any:
-        status = TYPES.DiagnosticStatus
-        level = {"OK": status.OK, "LATE": status.WARN, "STALE": status.WARN}.get(camera_status, status.ERROR)
-        if not found:
-            return self._status(level, f"camera {name}", camera_status, {})
-        what, _, odds = found.partition("; ")
-        return self._status(max(level, status.WARN), f"camera {name}", f"{camera_status}, but {what}", {"found": odds})
-
-    def _status(self, level: bytes, name: str, text: str, values: dict[str, str]) -> Any:
-        pairs = [TYPES.KeyValue(key=key, value=value) for key, value in values.items()]
-        full_name = f"{self._node.get_fully_qualified_name()}: {name}"
-        return TYPES.DiagnosticStatus(level=level, name=full_name, message=text, values=pairs)
+    def _status(self, diagnosis: Diagnosis) -> Any:
+        pairs = [TYPES.KeyValue(key=key, value=value) for key, value in diagnosis.values.items()]
+        name = f"{self._node.get_fully_qualified_name()}: {diagnosis.name}"
+        level = bytes([diagnosis.level])
+        return TYPES.DiagnosticStatus(level=level, name=name, message=diagnosis.text, values=pairs)
 
     def fitted_cameras(self) -> FittedCameras | None:
         """How the cameras stand and fare, once a rig is known."""

@@ -20,7 +20,9 @@ from ..cameras.rig import Rig, rig_text
 from ..capture import Capture
 from ..devices import enable_compile_cache
 from ..errors import InputError
+from ..gait.step_watch import StepNews
 from ..keypoints import KeypointSet, load_keypoint_set
+from ..recording.bag_types import PACKAGE
 from ..recording.messages import keypoint_frame_from_message
 from ..settings import EstimatorSettings
 from . import quality
@@ -28,6 +30,7 @@ from .approximate import ApproximateFrameSets
 from .camera_reports import CameraReports
 from .configured import load_configured_rig, load_configured_subject
 from .health import Health
+from .mismatch import Wanted, unheard
 from .parameters import accept_changes, declare_settings, read_settings
 from .publishing import ResultPublisher
 from .rig_listener import RigListener
@@ -99,7 +102,7 @@ class MotionEstimatorNode(LifecycleNode):
             )
         self._publisher = ResultPublisher(self, settings, self._keypoint_set, subject)
         self._rig_text = ""
-        self.worker = FitWorker(capture, self._publish, self._publisher.publish_steps, self._health.report)
+        self.worker = FitWorker(capture, self._publish, self._publish_steps, self._health.report)
         self._subject.configured(settings, self._keypoint_set, self.worker, self._publisher)
         if rig is not None:
             self._take_rig(rig, ours=True)
@@ -233,7 +236,18 @@ class MotionEstimatorNode(LifecycleNode):
 
     def _report_health(self) -> None:
         missing = self._rig_listener.missing() if self._rig_listener is not None else []
+        if self._active:
+            self._health.cannot_hear(unheard(self, self._wanted()))
         self._health.publish(self._active, missing, self._subject.status(), self._rig_watch.status())
+
+    def _wanted(self) -> list[Wanted]:
+        """What must reach us."""
+        patient, kind = self.settings.replay_mode, f"{PACKAGE}/msg/Keypoints2D"
+        profile = quality.EVERY_KEYPOINT if patient else quality.KEYPOINTS
+        wanted = [Wanted(f"{camera}/keypoints", kind, profile) for camera in self.settings.cameras]
+        if self._rig_listener is not None:
+            wanted.append(Wanted("/tf_static", "tf2_msgs/msg/TFMessage", quality.STATIC_TRANSFORMS))
+        return wanted
 
     def _publish(self, outcome: Outcome) -> None:
         """Called by the worker thread."""
@@ -245,6 +259,12 @@ class MotionEstimatorNode(LifecycleNode):
         self._health.note(outcome, published_s)
         self._subject.calibration.note(outcome, estimator.rig)
         self._cameras.note(outcome)
+
+    def _publish_steps(self, news: StepNews) -> None:
+        """Called by the worker thread."""
+        if self._publisher is not None:
+            self._publisher.publish_steps(news)
+            self._health.note_steps(news)
 
 
 def steady_from_system_ns(system_ns: int) -> int:
