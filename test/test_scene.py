@@ -52,6 +52,7 @@ def test_a_camera_says_what_is_wrong_with_it():
     assert camera_words("cam0", FittedCameras.OK, 3.21) == "cam0\n3.2 px"
     assert camera_words("cam0", FittedCameras.DEAD, NAN) == "cam0 DEAD"
     assert camera_words("cam0", FittedCameras.MOVED, 9.0, 1.04, 0.02) == "cam0 MOVED\n1.0 deg, 20 mm"
+    assert camera_words("cam0", FittedCameras.MOVED, 9.0) == "cam0 MOVED\n9.0 px"
 
 
 def strike(number: int, second: float, x: float, side: str, revision: int = 0, **more) -> StepEvent:
@@ -96,7 +97,13 @@ def test_only_the_newest_footprints_stay():
 def test_the_line_of_progression_runs_between_the_feet():
     footprints = Footprints(10)
     walk_four(footprints)
-    np.testing.assert_allclose(footprints.progression_m(), [[0.3, 0, 0], [0.9, 0, 0], [1.5, 0, 0]], atol=1e-12)
+    first = [[0.3, 0, 0], [0.9, 0, 0], [1.5, 0, 0]]
+    np.testing.assert_allclose(footprints.progression_m(), [first], atol=1e-12)
+    for number, (second, side) in enumerate(((20.0, "right"), (20.5, "left"), (21.0, "right")), start=5):
+        footprints.take(strike(number, second, 5.0, side))
+    again = [[5, 0, 0], [5, 0, 0]]
+    for found, wanted in zip(footprints.progression_m(), (first, again), strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
 def test_a_toe_off_turns_the_print_unless_the_floor_moved():

@@ -37,6 +37,24 @@ class RecorderSettings:
 
 
 @dataclass(frozen=True)
+class RvizMarkersSettings:
+    """Parameters of `rviz_markers`."""
+
+    rate_hz: float = setting(15.0, "How often the body and the keypoints are drawn.", "Hz", 0.5, 60.0)
+    footprints: int = setting(40, "How many footprints stay on the floor.", "", 1, 1000)
+    ellipsoid_sigmas: float = setting(
+        2.8,
+        "Semi-axes of the sites' ellipsoids in standard deviations; 2.8: 95 % lie inside; 0: none.",
+        "",
+        0.0,
+        20.0,
+        live=True,
+    )
+    rays: bool = setting(False, "Draw the line of sight to every keypoint that a camera sees.", live=True)
+    flash_s: float = setting(0.4, "How long a heel strike flashes.", "s", 0.05, 5.0, live=True)
+
+
+@dataclass(frozen=True)
 class LoadSettings:
     """Parameters of `load_generator`, which measures latency: keypoints made beforehand, sent at a fixed rate."""
 

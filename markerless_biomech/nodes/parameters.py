@@ -22,7 +22,7 @@ from rclpy.parameter import Parameter
 
 from ..errors import InputError
 from ..settings import EstimatorSettings, PlayerSettings, from_dict
-from .node_settings import RecorderSettings, RigSimulatorSettings
+from .node_settings import RecorderSettings, RigSimulatorSettings, RvizMarkersSettings
 
 Settings = TypeVar("Settings")
 
@@ -31,6 +31,7 @@ NODE_SETTINGS = {
     "rig_simulator": RigSimulatorSettings,
     "keypoint_player": PlayerSettings,
     "recorder": RecorderSettings,
+    "rviz_markers": RvizMarkersSettings,
 }
 """Each has a file in config/."""
 

@@ -19,6 +19,8 @@ STATIC_TRANSFORMS = QoSProfile(
 )
 TRANSFORMS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 """As tf2 has it."""
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""For viewers: it matches every publisher, and none waits for a viewer's acknowledgement."""
 EVERY_RESULT = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 """For listeners that must not miss one while they are busy."""
 NO_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)

@@ -80,7 +80,7 @@ def focal_px(camera: Camera, rectified: bool) -> float:
     return float(np.sqrt(matrix[0, 0] * matrix[1, 1]))
 
 
-def undistorted(camera: Camera, image_px: np.ndarray, rectified: bool) -> np.ndarray:
+def undistorted(camera: Camera, image_px: np.ndarray, rectified: bool, polishing: int = POLISHING) -> np.ndarray:
     """(..., 2) x / z, y / z of pixels by OpenCV; what the lens model does not reach comes out large or not at all."""
     flat = np.ascontiguousarray(image_px, dtype=float).reshape(-1, 1, 2)
     if not len(flat):
@@ -92,18 +92,18 @@ def undistorted(camera: Camera, image_px: np.ndarray, rectified: bool) -> np.nda
     elif camera.distortion_model == "equidistant":
         found = cv2.fisheye.undistortPoints(flat, k, d)
     else:
-        found = _brown_undistorted(flat, k, d)
+        found = _brown_undistorted(flat, k, d, polishing)
     return np.nan_to_num(found.reshape(image_px.shape), nan=1e3, posinf=1e3, neginf=-1e3)
 
 
-def _brown_undistorted(flat: np.ndarray, k: np.ndarray, d: np.ndarray) -> np.ndarray:
+def _brown_undistorted(flat: np.ndarray, k: np.ndarray, d: np.ndarray, polishing: int) -> np.ndarray:
     """(M, 1, 2) for plumb_bob and rational_polynomial."""
     wanted = (flat - k[:2, 2]) / np.array([k[0, 0], k[1, 1]])
     if not np.any(d):
         return wanted
     found = cv2.undistortPoints(flat, k, d)
     nothing = np.zeros(3)
-    for _ in range(POLISHING):
+    for _ in range(polishing):
         rays = np.concatenate([found, np.ones_like(found[..., :1])], -1)
         got = cv2.projectPoints(rays, nothing, nothing, np.eye(3), d)[0]
         found = found + np.clip(np.nan_to_num(wanted - got), -0.3, 0.3)

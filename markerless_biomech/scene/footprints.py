@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 
@@ -24,7 +25,7 @@ _MIDDLE = (0.5, -0.02)
 _RESTART_S = 1.0
 """Events are told within this of each other's order; an id told again later than that is of a new ledger."""
 _STANCE_S = 2.0
-"""A toe off later than this after a strike ends another stance."""
+"""A toe off later than this after a strike ends another stance; a strike later than this begins another walk."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,11 +146,18 @@ class Footprints:
         self._print_from_id[ours[-1].id] = replace(ours[-1], heading_rad=math.atan2(y, x))
         return True
 
-    def progression_m(self) -> np.ndarray:
-        """(N, 3) line of progression: midway between each left heel and the right one after it, and so on."""
-        pairs = [(one, next_one) for one, next_one in zip(self.prints, self.prints[1:], strict=False)]
-        middles = [(a.heel_m + b.heel_m) / 2.0 for a, b in pairs if a.side != b.side]
-        return np.array(middles).reshape(-1, 3)
+    def progression_m(self) -> list[np.ndarray]:
+        """Line of progression, midway between each heel and the other foot's next: (N, 3) paths.
+
+        A new path begins where a strike was missed, or where the person stood.
+        """
+        paths: list[list[np.ndarray]] = [[]]
+        for one, following in itertools.pairwise(self.prints):
+            if one.side != following.side and following.stamp_ns - one.stamp_ns < _STANCE_S * 1e9:
+                paths[-1].append((one.heel_m + following.heel_m) / 2.0)
+            else:
+                paths.append([])
+        return [np.array(path) for path in paths if len(path) > 1]
 
     def struck_since(self, stamp_ns: int) -> list[Footprint]:
         """Strikes at or after an instant: those that flash."""

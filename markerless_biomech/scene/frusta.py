@@ -38,6 +38,6 @@ def camera_words(name: str, status: int, residual_px: float, correction_deg: flo
     residual = "" if math.isnan(residual_px) else f"{residual_px:.1f} px"
     if word == "OK":
         return f"{name}\n{residual}".strip()
-    if word == "MOVED":
+    if word == "MOVED" and (correction_deg > 0 or correction_m > 0):
         return f"{name} MOVED\n{correction_deg:.1f} deg, {1e3 * correction_m:.0f} mm"
     return f"{name} {word}\n{residual}".strip()

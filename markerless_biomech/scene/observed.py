@@ -48,9 +48,9 @@ def observe(rig: Rig, frames: Mapping[str, KeypointFrame], sites_m: np.ndarray |
 
 
 def sight(camera: Camera, index: int, person: int, frame: KeypointFrame) -> Rays:
-    """Lines of sight of one person in one image."""
+    """Lines of sight of one person in one image; good to a pixel in the corners of a wide lens."""
     points = np.asarray(frame.points[person], dtype=float)
-    normalised = undistorted(camera, points[:, :2], frame.rectified)
+    normalised = undistorted(camera, points[:, :2], frame.rectified, polishing=0)
     rotation, position_m = camera.world_from_camera
     turn = rotation @ camera.r.T if frame.rectified else rotation
     inward = np.concatenate([normalised, np.ones((len(points), 1))], axis=-1)
