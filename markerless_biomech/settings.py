@@ -216,11 +216,25 @@ class PlayerSettings:
     """Parameters of `keypoint_player`."""
 
     bag: str = setting("", "Folder of the bag to play.")
+    mode: str = setting(
+        "live",
+        "Inputs as if they came now; inputs and definitions as recorded with /clock, for an estimator in replay_mode; "
+        "or everything as recorded with /clock.",
+        choices=("live", "refit", "show"),
+    )
+    recorded_results: bool = setting(False, "With refit: the recorded results too, under recorded/.")
     rate: float = setting(1.0, "Speed; 1 is as recorded.", "", 0.01, 100.0)
-    loop: bool = setting(False, "Start over at the end, with stamps that go on.")
+    loop: bool = setting(False, "Start over at the end: live with stamps that go on, else with time set back.")
     start_delay_s: float = setting(0.0, "Wait before the first message.", "s", 0.0, 600.0)
     wait_for_subscribers_s: float = setting(
-        60.0, "Wait at most this long until every keypoint topic has a subscriber.", "s", 0.0, 3600.0
+        60.0, "Wait at most this long until every keypoint topic has a subscriber (not to show).", "s", 0.0, 3600.0
+    )
+    settle_s: float = setting(
+        3.0,
+        "With refit: end when the estimator has reported nothing for so long after the last message.",
+        "s",
+        0.0,
+        60.0,
     )
 
 

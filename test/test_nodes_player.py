@@ -9,12 +9,16 @@ import pytest
 from lab import KEYPOINT_SET, PATIENCE_S, Lab, walking_session
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
+from rosgraph_msgs.msg import Clock
 
 from markerless_biomech.nodes import quality
-from markerless_biomech.nodes.keypoint_player import shifted_stamp
+from markerless_biomech.nodes.header_stamp import shifted_stamp
 from markerless_biomech.nodes.processes import Processes
-from markerless_biomech.recording.bags import open_bag
+from markerless_biomech.nodes.ros_types import TYPES
+from markerless_biomech.recording.bags import BagWriter, open_bag, types
 from markerless_biomech.recording.message_types import stamp_from_message
+from markerless_biomech.recording.messages import transforms_to_message
+from markerless_biomech.recording.recorded_session import read_session
 from markerless_biomech.recording.simulated_bag import write_simulation
 from markerless_biomech.settings import SimulationSettings
 
@@ -144,6 +148,104 @@ def test_a_missing_bag_ends_the_player_with_one_sentence(tmp_path):
 def test_moving_a_stamp_changes_nothing_else():
     data = b"\x00\x01\x00\x00" + struct.pack("<iI", 5, 999_999_999) + b"rest"
     assert shifted_stamp(data, 2) == b"\x00\x01\x00\x00" + struct.pack("<iI", 6, 1) + b"rest"
+
+
+@pytest.fixture(scope="module")
+def result_bag(bag, tmp_path_factory):
+    """The same session with a result, a definition and a robot's frame beside the person's."""
+    path = tmp_path_factory.mktemp("bags") / "result"
+    with open_bag(bag) as reader, BagWriter(path) as writer:
+        for connection, time_ns, data in reader.raw_messages():
+            writer.write_raw(connection.topic, connection.msgtype, data, time_ns, like=connection)
+            if connection.topic == "/truth/body_state":
+                writer.write_raw("/body_state", connection.msgtype, data, time_ns, like=connection)
+            if connection.topic == "/truth/definitions/subject":
+                writer.write_raw("/definitions/subject", connection.msgtype, data, time_ns, like=connection)
+                writer.write_text("/robot_description", '<robot name="person"><link name="pelvis"/></robot>', time_ns)
+                writer.write_text("/definitions/model", "base_model: person", time_ns)
+                unit = np.tile([0.0, 0.0, 0.0, 1.0], (2, 1))
+                frames = transforms_to_message(types(), 0, ["world"] * 2, ["pelvis", "gripper"], np.zeros((2, 3)), unit)
+                writer.write("/tf", frames, time_ns)
+    return path
+
+
+def listen_to_all(lab, *prefixes):
+    """Keypoints, /clock and /tf; BodyState and definitions under each prefix."""
+    lab.node.create_subscription(Clock, "/clock", lab.heard["/clock"].append, quality.EVERY_RESULT)
+    lab.listen("TFMessage", "/tf")
+    for camera in ("cam0", "cam1"):
+        lab.listen("Keypoints2D", f"{camera}/keypoints", quality.EVERY_KEYPOINT)
+    for prefix in prefixes:
+        lab.listen("BodyState", f"{prefix}body_state")
+        lab.listen("String", f"{prefix}definitions/subject", quality.LATCHED)
+
+
+def played(lab, bag, tmp_path, **parameters):
+    """Play to the end; returns what the lab heard of cam0 and what had been recorded."""
+    with Processes(tmp_path) as processes:
+        processes.start("keypoint_player", {"bag": str(bag), "settle_s": 0.0, **WAIT, **parameters})
+        lab.wait_for(lambda: not processes.running("keypoint_player"), "the end of the bag")
+        processes.check()
+    original = recorded(bag, "/cam0/keypoints")
+    lab.wait_for(lambda: len(lab.heard["cam0/keypoints"]) == len(original), "all keypoints")
+    return lab.heard["cam0/keypoints"], original
+
+
+def test_an_estimator_is_shown_what_was_recorded_at_its_time_and_results_apart(lab, result_bag, tmp_path):
+    listen_to_all(lab, "", "recorded/")
+    heard, original = played(lab, result_bag, tmp_path, mode="refit", recorded_results=True)
+    assert np.array_equal(stamps_ns(heard), stamps_ns(original))
+    assert not lab.heard["body_state"] and len(lab.heard["recorded/body_state"]) == 30
+    # nobody else defines a subject here
+    assert len(lab.heard["definitions/subject"]) == len(lab.heard["recorded/definitions/subject"]) == 1
+    assert [[one.child_frame_id for one in message.transforms] for message in lab.heard["/tf"]] == [["gripper"]]
+    clock_ns = np.array([stamp_from_message(message.clock) for message in lab.heard["/clock"]])
+    assert (np.diff(clock_ns) >= 0).all() and clock_ns[-1] - clock_ns[0] >= 0.9e9
+    assert abs(clock_ns[0] - stamps_ns(original)[0]) < 1e9
+
+
+def test_a_bag_is_shown_as_it_was_again_and_again(lab, result_bag, tmp_path):
+    listen_to_all(lab, "", "recorded/")
+    original = recorded(result_bag, "/cam0/keypoints")
+    with Processes(tmp_path) as processes:
+        processes.start("keypoint_player", {"bag": str(result_bag), "mode": "show", "loop": True, "rate": 3.0})
+        lab.wait_for(lambda: len(lab.heard["body_state"]) > 70, "the third round")
+        processes.check()
+    heard_ns = stamps_ns(lab.heard["cam0/keypoints"])
+    assert set(heard_ns) == set(stamps_ns(original)) and (np.diff(heard_ns) < 0).any()
+    assert not lab.heard["recorded/body_state"] and lab.heard["definitions/subject"]
+    assert {tuple(one.child_frame_id for one in message.transforms) for message in lab.heard["/tf"]} == {
+        ("pelvis", "gripper")
+    }
+
+
+def test_a_player_leaves_to_an_estimator_what_it_defines_itself(lab, result_bag, tmp_path):
+    listen_to_all(lab, "")
+    lab.node.create_publisher(TYPES.String, "definitions/subject", quality.LATCHED)
+    played(lab, result_bag, tmp_path, mode="refit", rate=10.0)
+    assert not lab.heard["definitions/subject"]
+
+
+@pytest.mark.parametrize("numbers", [("SIGINT", "SIGINT"), ("SIGTERM",)], ids=["Ctrl-C twice", "SIGTERM"])
+def test_a_recorder_that_is_told_to_stop_leaves_a_whole_bag(lab, tmp_path, caplog, numbers):
+    lab.publish_cameras()
+    lab.start_walking()
+    with Processes(tmp_path) as processes:
+        parameters = {"folder": str(tmp_path), "subject": "P07", "trial": "walk", "keypoint_set": KEYPOINT_SET}
+        processes.start("recorder", parameters)
+        lab.wait_for(lambda: list((tmp_path / "P07").glob("walk_*/*.mcap")), "the bag")
+        lab.wait_for(lambda: lab.node.count_subscribers("/cam2/keypoints") == 1, "the recorder")
+        (bag,) = (tmp_path / "P07").iterdir()
+        (file,) = bag.glob("*.mcap")
+        size = file.stat().st_size
+        lab.wait_for(lambda: file.stat().st_size > size, "the recorder's next visit to the disk")
+        for number in numbers:
+            os.kill(processes.pid("recorder"), getattr(signal, number))
+        lab.wait_for(lambda: not processes.running("recorder"), "the end of the recorder")
+        processes.check()
+    assert (bag / "metadata.yaml").is_file()
+    session = read_session(bag)
+    assert session.cameras == ("cam0", "cam1", "cam2") and not caplog.records
 
 
 def test_a_killed_recorder_leaves_a_bag_that_is_readable_up_to_its_last_flush(lab, tmp_path):

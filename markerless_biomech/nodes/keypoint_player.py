@@ -7,7 +7,6 @@ motion keeps its speed whatever `rate` is. refit, show: stamps as recorded, and 
 
 from __future__ import annotations
 
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,19 +18,17 @@ from rosgraph_msgs.msg import Clock
 from ..errors import InputError
 from ..recording.bags import PACKAGE, open_bag
 from ..recording.message_types import stamp_to_message
-from ..recording.playing import LIVE, RECORDED, REFIT, SHOW, TRANSFORMS, frames_of_ours, played_names, without_frames
-from ..recording.topic_roles import Role, role_of
+from ..recording.playing import LIVE, REFIT, SHOW, TRANSFORMS, frames_of_ours, played_names, without_frames
+from ..recording.topic_roles import RECORDED, Role, role_of
 from ..settings import PlayerSettings
 from . import quality
 from .bag_publishers import PatientPublisher, make_publisher
+from .header_stamp import shifted_stamp
 from .parameters import declare_settings
 from .ros_types import TYPES
 from .running import run
 from .timetable import Departure, Timetable, wait_for_subscribers
 
-_HEADER_STAMP = struct.Struct("<iI")
-_STAMP_OFFSET = 4
-"""CDR: four bytes of encapsulation, then the message, which begins with its header, which begins with its stamp."""
 KEYPOINTS, REPORTS = (f"{PACKAGE}/msg/{name}" for name in ("Keypoints2D", "FitReport"))
 SECOND_NS = 1_000_000_000
 CLOCK_NS = SECOND_NS // 40
@@ -109,7 +106,7 @@ class KeypointPlayer(Node):
             since_ns = 0
             for topic, before_ns, since_ns, first_ns, data in self._messages():
                 yield from self._ticks(begin_ns, before_ns, since_ns, first_ns)
-                if (topic, since_ns) not in shown:
+                if (topic, first_ns + since_ns) not in shown:
                     due_ns = round((begin_ns + since_ns) / settings.rate)
                     for publisher, message in self._copies(topic, data, start_ns + begin_ns - first_ns):
                         yield Departure(due_ns, publisher, message)
@@ -129,13 +126,13 @@ class KeypointPlayer(Node):
     def _show_cameras(self) -> set[tuple[str, int]]:
         """Publish each camera's first CameraInfo and the first /tf_static before anything else, as drivers do.
 
-        Returns (topic, time) of what has been published, which is not played again.
+        Returns (topic, time in the bag) of what has been published, which is not played again.
         """
         shown: dict[str, int] = {}
         cameras = {topic for topic in self._publishers_by_topic if topic.endswith(("/camera_info", "/tf_static"))}
         for topic, _, since_ns, first_ns, data in self._messages():
             if topic in cameras and topic not in shown:
-                shown[topic] = since_ns
+                shown[topic] = first_ns + since_ns
                 for publisher, message in self._copies(topic, data, self.get_clock().now().nanoseconds - first_ns):
                     publisher.publish(message)
             if self._time_publisher is not None and not since_ns:
@@ -196,17 +193,6 @@ class KeypointPlayer(Node):
 def clock_message(now_ns: int) -> Clock:
     """/clock at a time."""
     return Clock(clock=stamp_to_message(TYPES, now_ns))
-
-
-def shifted_stamp(data: bytes, shift_ns: int) -> bytes:
-    """CDR bytes of a message that starts with a header, its stamp moved."""
-    moved = bytearray(data)
-    if moved[1] != 1:
-        raise InputError("the bag holds big-endian messages; record it again on this machine")
-    seconds, nanoseconds = _HEADER_STAMP.unpack_from(moved, _STAMP_OFFSET)
-    stamp_ns = seconds * SECOND_NS + nanoseconds + shift_ns
-    _HEADER_STAMP.pack_into(moved, _STAMP_OFFSET, stamp_ns // SECOND_NS, stamp_ns % SECOND_NS)
-    return bytes(moved)
 
 
 def main() -> None:

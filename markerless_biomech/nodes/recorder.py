@@ -33,7 +33,7 @@ LOOK_S = 0.2
 FLUSH_S = 1.0
 """How often messages leave for the disk."""
 COMPLAIN_S = 10.0
-"""After so long it is said what is missing."""
+"""How often it is looked whether something is missing."""
 DEPTH = 1000
 """Messages that may wait for the disk, a topic."""
 
@@ -112,7 +112,9 @@ class Recorder(Node):
             self._give_up(error)
 
     def _complain(self) -> None:
-        """Once: what a refit will miss if it goes on so."""
+        """Once, when something has come: what a refit will miss if it goes on so."""
+        if not self._bag.count:
+            return
         self._complaint.cancel()
         missing = self._bag.missing()
         if missing and not self.settings.topics:

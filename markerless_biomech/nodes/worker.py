@@ -139,7 +139,7 @@ class FitWorker:
         self._enqueue(self.capture.assembler.flush())
         while self._frame_sets and self._has_rig():
             frame_set, assembled_ns = self._frame_sets.popleft()
-            self._fit(frame_set, assembled_ns, newest=not self._frame_sets)
+            self._fit(frame_set, assembled_ns, newest=self._patient or not self._frame_sets)
         if not self.capture.estimator.lost_is_said:
             self._lose(self._last_stamp_ns, "the estimator was stopped")
 
@@ -160,7 +160,7 @@ class FitWorker:
         if self._frame_sets and self._has_rig():
             frame_set, assembled_ns = self._frame_sets.popleft()
             overdue = time.monotonic_ns() - self._last_live_ns > LIVE_AT_LEAST_S * 1e9
-            self._fit(frame_set, assembled_ns, newest=overdue or not self._frame_sets)
+            self._fit(frame_set, assembled_ns, newest=self._patient or overdue or not self._frame_sets)
         self._notice_silence()
 
     def _enqueue(self, frame_sets: list[FrameSet]) -> None:

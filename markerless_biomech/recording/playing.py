@@ -15,11 +15,9 @@ from ..files import yaml_content
 from .bag_types import typestore
 from .bags import BagReader
 from .plain_definitions import read_definitions
-from .topic_roles import Role, relative_name, role_of
+from .topic_roles import RECORDED, Role, relative_name, role_of
 
 LIVE, REFIT, SHOW = "live", "refit", "show"
-RECORDED = "recorded/"
-"""Before the names of recorded results, where they are shown beside new ones."""
 TRANSFORMS = "tf2_msgs/msg/TFMessage"
 
 _ALWAYS = (Role.INPUT, Role.TRUTH)

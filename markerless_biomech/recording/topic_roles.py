@@ -20,6 +20,8 @@ RESULTS = frozenset(
     + ("step_events", "gait_parameters")
 )
 INPUTS = frozenset(("keypoints", "camera_info", "tf_static"))
+RECORDED = "recorded/"
+"""Before the names of recorded results, where they are played beside new ones."""
 OF_ROS = frozenset(("rosout", "parameter_events", "clock", "transition_event"))
 """Of a running ROS system, never of a capture."""
 
@@ -40,16 +42,17 @@ class Role(Enum):
     """/tf: frames of ours, and of others."""
     OF_ROS = "of ROS"
     OTHER = "other"
-    """A lab's own."""
+    """A lab's own, and what was played as recorded."""
 
 
 def relative_name(topic: str) -> str:
-    """A topic's name without the rig's namespace: the last part, with truth/ or definitions/ before it."""
+    """A topic's name without the rig's namespace: the last part, with truth/, definitions/ or recorded/ before it."""
     parts = topic.strip("/").split("/")
     keep = 1
     while keep < len(parts) and parts[-keep - 1] in ("truth", "definitions"):
         keep += 1
-    return "/".join(parts[-keep:])
+    name = "/".join(parts[-keep:])
+    return RECORDED + name if RECORDED.strip("/") in parts[:-keep] else name
 
 
 def role_of(topic: str, kind: str) -> Role:
@@ -58,6 +61,8 @@ def role_of(topic: str, kind: str) -> Role:
     last = name.rsplit("/", 1)[-1]
     if last in OF_ROS:
         return Role.OF_ROS
+    if name.startswith(RECORDED):
+        return Role.OTHER
     if name.startswith("definitions/") or name.startswith("truth/definitions/"):
         return _if_type(kind, "std_msgs/msg/String", Role.TRUTH if name.startswith("truth/") else Role.DEFINITION)
     expected = MESSAGE_TYPES.get(last, "")
