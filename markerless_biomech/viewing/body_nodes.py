@@ -20,7 +20,7 @@ from ..scene.colours import TRACKING_COLOURS, rgb
 
 ROOT = "/subject"
 COASTING_OPACITY = 0.45
-_ABOVE_HEAD = 1.12
+_ABOVE_HEAD = 1.06
 """Height of the word over the walker, by the stature."""
 _STATE_WORDS: dict[Tracking | None, str] = {Tracking.COASTING: "COASTING", Tracking.LOST: "LOST: last seen here"}
 _TINT = 0.55

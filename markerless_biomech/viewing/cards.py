@@ -21,6 +21,8 @@ MEANING = {
     Tracking.LOST: "nobody is followed",
 }
 STEPS_LISTED = 8
+_SEEN_M, _SEEN_DEG = 5e-4, 0.05
+"""Corrections below both are none."""
 _QUIET = "color:#6b7680"
 _TABLE = "width:100%;border-collapse:collapse;font-size:12px;line-height:1.65;font-variant-numeric:tabular-nums"
 _NOTHING = "–"
@@ -72,17 +74,23 @@ def camera_card(cameras: FittedCameras | None) -> str:
     rows = []
     for row, name in enumerate(cameras.names):
         status = CAMERA_STATUSES[int(cameras.status[row])]
-        moved = f"{1e3 * cameras.correction_m[row]:.0f} mm, {cameras.correction_deg[row]:.1f}°"
         rows.append(
             [
                 escape(name),
                 _pill(status, CAMERA_COLOURS[status]),
                 _number(cameras.residual_px[row], 1),
                 _number(100 * cameras.share_used[row], 0),
-                moved if cameras.correction_m[row] > 0 else _NOTHING,
+                _correction(cameras.correction_m[row], cameras.correction_deg[row]),
             ]
         )
     return _table(["Camera", "", "Residual, px", "Used, %", "Off by"], rows)
+
+
+def _correction(away_m: float, turned_deg: float) -> str:
+    """How far a camera is from its calibration."""
+    if away_m < _SEEN_M and turned_deg < _SEEN_DEG:
+        return _NOTHING
+    return f"{1e3 * away_m:.0f} mm, {turned_deg:.1f}°"
 
 
 def step_card(steps: Sequence[StepEvent], start_ns: int) -> str:
@@ -104,7 +112,10 @@ def step_card(steps: Sequence[StepEvent], start_ns: int) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Cells are HTML; the first column to the left, the rest to the right."""
-    top = "".join(f"<th style='font-weight:500;{_QUIET};{_align(i)}'>{cell}</th>" for i, cell in enumerate(head))
+    top = "".join(
+        f"<th style='font-weight:500;white-space:nowrap;{_QUIET};{_align(i)}'>{cell}</th>"
+        for i, cell in enumerate(head)
+    )
     body = "".join(
         "<tr style='border-top:1px solid #e6eaee'>"
         + "".join(f"<td style='{_align(i)};white-space:nowrap'>{cell}</td>" for i, cell in enumerate(row))
@@ -115,7 +126,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _align(column: int) -> str:
-    return "text-align:left;padding:0 4px 0 0" if column == 0 else "text-align:right;padding:0 0 0 4px"
+    return "text-align:left;padding:0 4px 0 0" if column == 0 else "text-align:right;padding:0 0 0 7px"
 
 
 def _tile(name: str, value: str, unit: str) -> str:

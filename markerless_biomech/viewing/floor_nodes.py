@@ -14,10 +14,11 @@ from ..scene.footprints import FOOT_BY_STATURE, Footprint
 FLASH_S = 0.4
 """How long an event is seen to happen."""
 WORDED = 6
-"""Newest footprints with words beside them; those of the newest keep their size, however far away."""
+"""Newest footprints with words beside them for who is near; from afar only the newest has words."""
 _WORDS_M = 0.045
 _ABOVE_M = 0.006
 """Footprints over the floor, so that neither hides the other."""
+_LINE_RGB = (120, 132, 143)
 _RING = 40
 _MARGIN_M = 1.0
 
@@ -32,11 +33,11 @@ class FloorNodes:
         self._revision_from_id: dict[int, tuple[Any, ...]] = {}
         self._worded: dict[int, tuple[str, bool]] = {}
         self._flashing: set[int] = set()
-        self._line_points = 0
+        self._line_lengths: tuple[int, ...] = ()
         _add_grid(server, corners_m)
 
-    def show(self, prints: Sequence[Footprint], progression_m: np.ndarray) -> None:
-        """The footprints that there are, and no others."""
+    def show(self, prints: Sequence[Footprint], progression_m: Sequence[np.ndarray], near: bool) -> None:
+        """The footprints that there are, and no others; `near`: somebody can read what is small."""
         wanted = {one.id: one for one in prints}
         for gone in self._revision_from_id.keys() - wanted.keys():
             self._server.scene.remove_by_name(f"/steps/{gone}")
@@ -46,8 +47,8 @@ class FloorNodes:
             if self._revision_from_id.get(one.id) != revision:
                 self._revision_from_id[one.id] = revision
                 self._add_print(one)
-        self._word([one for one in prints[-WORDED:] if _words(one)])
-        self._draw_line(progression_m)
+        self._word([one for one in prints[-WORDED if near else -1 :] if _words(one)])
+        self._draw_lines(progression_m)
 
     def flash(self, steps: Sequence[StepEvent], now_ns: int) -> None:
         """Discs that widen and fade where a heel struck just now, thin rings where a toe left."""
@@ -94,16 +95,17 @@ class FloorNodes:
                     font_scene_height=_WORDS_M,
                 )
 
-    def _draw_line(self, progression_m: np.ndarray) -> None:
-        if len(progression_m) == self._line_points:
+    def _draw_lines(self, paths_m: Sequence[np.ndarray]) -> None:
+        lengths = tuple(len(path) for path in paths_m)
+        if lengths == self._line_lengths:
             return
-        self._line_points = len(progression_m)
-        if len(progression_m) < 2:
+        self._line_lengths = lengths
+        if not paths_m:
             self._server.scene.remove_by_name("/progression")
             return
-        line = np.c_[progression_m[:, :2], np.full(len(progression_m), _ABOVE_M)]
-        segments = np.stack([line[:-1], line[1:]], axis=1)
-        self._server.scene.add_line_segments("/progression", segments, (120, 132, 143), thickness=0.012)
+        segments = np.concatenate([np.stack([path[:-1], path[1:]], axis=1) for path in paths_m])
+        segments[..., 2] = _ABOVE_M
+        self._server.scene.add_line_segments("/progression", segments, _LINE_RGB, thickness=0.012)
 
 
 def _words(one: Footprint) -> str:

@@ -46,8 +46,8 @@ class Moment:
     """Last words of the events until now, by time."""
     footprints: Sequence[Footprint] = ()
     """Oldest first."""
-    progression_m: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
-    """(N, 3) line of progression."""
+    progression_m: Sequence[np.ndarray] = ()
+    """(N, 3) lines of progression, one a walk."""
     gait: GaitParameters | None = None
 
 

@@ -16,7 +16,7 @@ RESULT_WORDS = {
     "settled": "Settled: smoothed, a moment later",
     "live": "Live: newest frame",
 }
-_WIDTH, _TRACES_WIDTH = 340, 310
+_WIDTH, _TRACES_WIDTH = 372, 310
 
 
 class Player:

@@ -30,7 +30,7 @@ class Stage:
         """Put everything where it is at a moment."""
         self._body.show(moment.tracking, moment.qpos)
         self._cameras.show(moment.cameras)
-        self._floor.show(moment.footprints, moment.progression_m)
+        self._floor.show(moment.footprints, moment.progression_m, self._views.anybody_near())
         self._floor.flash(moment.steps, moment.stamp_ns)
         self._views.follow(moment.qpos)
 

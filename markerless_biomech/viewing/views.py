@@ -51,6 +51,10 @@ class Views:
                 camera = clients[number].camera
                 camera.position = camera.position + (self._walker_m - before)
 
+    def anybody_near(self) -> bool:
+        """Whether a browser goes along with the walker, from where small words can be read."""
+        return any(choice.value == WALKER for choice in dict(self._choices).values())
+
     def _welcome(self, client: Any) -> None:
         choice = client.gui.add_dropdown("View", (EVERYTHING, WALKER), initial_value=EVERYTHING, order=10)
         self._choices[client.client_id] = choice
