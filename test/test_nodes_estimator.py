@@ -16,6 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
 from markerless_biomech.body.names import JOINT_NAMES
+from markerless_biomech.cli.checks import heard_diagnostics
 from markerless_biomech.nodes import quality
 from markerless_biomech.nodes.processes import Processes
 from markerless_biomech.nodes.ros_types import TYPES
@@ -155,6 +156,12 @@ def test_the_aggregators_configuration_has_one_place_for_each_line(lab):
     words = [word for group in analyzers.values() for word in group["contains"]]
     assert all(sum(word in name for word in words) == 1 for name in names)
     assert all(any(word in name for name in names) for word in words)
+
+
+def test_doctor_prints_what_running_nodes_say(lab):
+    found = {check.name: check for check in heard_diagnostics()}
+    assert found["/motion_estimator: fit"].sentence == "tracked" and found["/motion_estimator: fit"].ok
+    assert found["/motion_estimator: camera cam1"].sentence == "OK"
 
 
 def test_a_publisher_that_cannot_be_heard_is_named_and_what_to_change(lab):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -30,7 +31,7 @@ class Check:
 
 
 def run_checks(live: bool = False) -> list[Check]:
-    """All checks; `live` also sends a message from one process to another."""
+    """All checks; `live` also sends a message from one process to another, and listens to /diagnostics."""
     checks = [
         _python(),
         _environment(),
@@ -43,7 +44,7 @@ def run_checks(live: bool = False) -> list[Check]:
     checks += [_optional(name, use) for name, use in OPTIONAL]
     checks.append(_compile_cache())
     if live:
-        checks.append(_transport())
+        checks += [_transport(), *heard_diagnostics()]
     return checks
 
 
@@ -198,3 +199,34 @@ def _transport() -> Check:
     script += f"import sys; sys.argv = ['-', 'listener']\nexec({_TRANSPORT_SCRIPT!r})"
     mend = "look at firewall, /dev/shm and RMW_IMPLEMENTATION"
     return _in_process("DDS", script, "a message went from one process to another", mend)
+
+
+_LISTEN_SCRIPT = """
+import json, time
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+rclpy.init()
+node, lines = rclpy.create_node("doctor_listener"), {}
+def take(message):
+    lines.update({one.name: (one.level[0], one.message) for one in message.status})
+node.create_subscription(DiagnosticArray, "/diagnostics", take, 10)
+end = time.monotonic() + 3
+while time.monotonic() < end:
+    rclpy.spin_once(node, timeout_sec=0.1)
+print(json.dumps(lines))
+"""
+
+_LEVELS = ("", "warning: ", "error: ", "stale: ")
+
+
+def heard_diagnostics() -> list[Check]:
+    """A line for each that comes on /diagnostics within 3 s, in the domain of whoever asks."""
+    heard = _in_process("diagnostics", _LISTEN_SCRIPT, "", "look at 'rclpy' above")
+    if not heard.ok:
+        return [heard]
+    lines = json.loads(heard.sentence)
+    domain = os.environ.get("ROS_DOMAIN_ID", "0")
+    if not lines:
+        words = f"nothing came on /diagnostics in ROS domain {domain}: no node is running, or it is in another domain"
+        return [Check("diagnostics", False, words, optional=True)]
+    return [Check(name, level == 0, f"{_LEVELS[level]}{text}", optional=True) for name, (level, text) in lines.items()]

@@ -46,7 +46,7 @@ def warmup(cameras: int | None, keypoint_set: str, window_frames: int, iteration
 
 
 @command("doctor")
-@click.option("--live", is_flag=True, help="Start a node too, and wait for its message over DDS.")
+@click.option("--live", is_flag=True, help="Send a message over DDS too, and print what running nodes say in /diagnostics.")
 def doctor(live: bool) -> Answer:
     """Say what is installed, what is missing, and how to mend it.
 
