@@ -46,8 +46,9 @@ class RecordedPage:
         self._server, self._motion = server, motion
         self.player = Player(PlayHead(motion.length_s), motion.results)
         self._panels = Panels(server, self.player)
-        self._stage = Stage(server, motion.capture, Views(server))
-        self._drawn: tuple[float, str] | None = None
+        self._views = Views(server)
+        self._stage = Stage(server, motion.capture, self._views)
+        self._drawn: tuple[float, str, bool] | None = None
         self._count = 0
         self.advance(0.0)
 
@@ -55,14 +56,15 @@ class RecordedPage:
         """Let so much of the watcher's time go by, and draw what there is to be seen then."""
         head = self.player.head
         head.advance(elapsed_s)
-        now = (head.time_s, self.player.result)
+        time_s, result = head.time_s, self.player.result
+        now = (time_s, result, self._views.anybody_near())
         changed = now != self._drawn
         with self._server.atomic():
             if changed:
-                self._stage.show(self._motion.moment(*now))
+                self._stage.show(self._motion.moment(time_s, result))
             if changed and (not head.playing or self._count % _SLOW_EVERY == 0):
-                self._panels.show(self._motion.moment(*now), f"{now[0]:.2f} of {head.length_s:.2f} s")
-                self._panels.show_trace(self._motion.trace(*now), now[0])
+                self._panels.show(self._motion.moment(time_s, result), f"{time_s:.2f} of {head.length_s:.2f} s")
+                self._panels.show_trace(self._motion.trace(time_s, result), time_s)
             if self._panels.player_controls is not None:
                 self._panels.player_controls.show()
         self._drawn = now
