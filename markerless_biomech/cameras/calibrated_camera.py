@@ -5,7 +5,7 @@ Poses are of the optical frame (x right, y down, z forward) in world: p_world = 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -62,6 +62,11 @@ class Rig:
 
     cameras: dict[str, Camera]
     world_frame: str = "world"
+
+
+def with_prefix(rig: Rig, frame_prefix: str) -> Rig:
+    """The same cameras, `frame_prefix` put before their frames."""
+    return replace(rig, cameras={n: replace(c, frame_id=frame_prefix + c.frame_id) for n, c in rig.cameras.items()})
 
 
 def same_rig(first: Rig, second: Rig) -> bool:

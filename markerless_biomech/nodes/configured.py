@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 
 from ..body.subject import Subject, load_subject, subject_from_height
+from ..cameras.calibrated_camera import with_prefix
 from ..cameras.rig import Rig, load_rig
 from ..errors import InputError
 from ..keypoints import KeypointSet
@@ -28,8 +29,7 @@ def load_configured_rig(settings: EstimatorSettings) -> Rig:
             f"{settings.rig_file}: world_frame is '{rig.world_frame}', the parameter world_frame "
             f"'{settings.world_frame}'; make them the same"
         )
-    ours = {n: replace(c, frame_id=settings.frame_prefix + c.frame_id) for n, c in rig.cameras.items()}
-    return replace(rig, cameras=ours)
+    return with_prefix(rig, settings.frame_prefix)
 
 
 def load_configured_subject(settings: EstimatorSettings, keypoint_set: KeypointSet) -> Subject:

@@ -11,6 +11,7 @@ from ..settings import SimulationSettings, setting
 class RigSimulatorSettings(SimulationSettings):
     """Parameters of `rig_simulator`: those of a simulation, and how it is shown."""
 
+    frame_prefix: str = setting("", "Put before the cameras' frames; two rigs on one machine need two.")
     passes: int = setting(
         0, "How often the walk is shown before the node ends; 0: until it is stopped.", "", 0, 1000000
     )

@@ -11,12 +11,14 @@ import heapq
 import itertools
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from rclpy.node import Node
 
+from ..cameras.calibrated_camera import with_prefix
 from ..recording.camera_health import fitted_cameras
 from ..recording.definitions import definition_texts, model_id
 from ..recording.message_types import string_to_message
@@ -79,6 +81,11 @@ class RigSimulator(Node):
     def _departures(self) -> Iterator[Departure]:
         """Definitions at once, then the truth at its time and what each detector reports at its own."""
         session = simulate(seamless(self.settings) if self.settings.passes == 0 else self.settings)
+        rigs = {
+            name: with_prefix(getattr(session, name), self.settings.frame_prefix)
+            for name in ("rig_nominal", "rig_true")
+        }
+        session = replace(session, **rigs)
         self._model_id = model_id(session.keypoint_set)
         self._publish_definitions(session)
         listeners = list(self._rig.keypoints.values())

@@ -26,14 +26,15 @@ def links_to_message(types: Types, tree: LinkTree, estimate: BodyEstimate, setti
 
 
 def fitted_to_message(types: Types, cameras: FittedCameras, settings: EstimatorSettings) -> Any | None:
-    """TFMessage of `<optical frame>_fitted` in world; None where the setting `tf` is off."""
+    """TFMessage of `<optical frame>_fitted` in world, under our prefix; None where the setting `tf` is off."""
     if settings.tf == "off":
         return None
+    prefix = settings.frame_prefix
     return transforms_to_message(
         types,
         cameras.stamp_ns,
         [settings.world_frame] * len(cameras.names),
-        [f"{settings.frame_prefix}{frame}_fitted" for frame in cameras.frame_ids],
+        [f"{prefix}{frame.removeprefix(prefix)}_fitted" for frame in cameras.frame_ids],
         cameras.poses[:, :3],
         cameras.poses[:, 3:],
     )
