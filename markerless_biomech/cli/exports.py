@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from .options import PATH, force_option
-from .running import Answer, command
+from .options import PATH, force_option, trial_option
+from .running import Answer, command, say
 
 FORMATS = ("csv", "trc", "mot", "c3d", "bvh", "urdf", "mjcf")
 RESULTS = ("refit", "settled", "live", "truth")
@@ -31,8 +31,9 @@ MODELS = ("rajagopal", "gait2392")
     show_default=True,
     help="Whose coordinates and signs a mot file has; gait2392 has no arms and bends its knees and toes the other way.",
 )
+@trial_option
 @force_option
-def export(bag: Path, kind: str, out: Path, result: str | None, opensim_model: str, force: bool) -> Answer:
+def export(bag: Path, kind: str, out: Path, result: str | None, opensim_model: str, trial: str, force: bool) -> Answer:
     """Write the results in BAG for other programs.
 
     csv: joint angles as a table, and step events beside it. trc, mot: markers and coordinates for OpenSim. c3d: points,
@@ -47,4 +48,7 @@ def export(bag: Path, kind: str, out: Path, result: str | None, opensim_model: s
     """
     from ..recording.exports import export as write
 
-    return {"out": out, "format": kind, **write(bag, out, kind, result, opensim_model, force)}
+    found = write(bag, out, kind, result, opensim_model, force, trial)
+    if remark := found.pop("remark", ""):
+        say(remark)
+    return {"out": out, "format": kind, **found}

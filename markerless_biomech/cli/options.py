@@ -17,6 +17,7 @@ Group = TypeVar("Group")
 
 PATH = click.Path(path_type=Path)
 
+trial_option = click.option("--trial", default="", help="One trial that is marked in BAG, by its name.")
 force_option = click.option("--force", is_flag=True, help="Replace what is there.")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..settings import EstimatorSettings, SimulationSettings
-from .options import PATH, force_option, settings_from_options, settings_options
+from .options import PATH, force_option, settings_from_options, settings_options, trial_option
 from .running import Answer, command, progress_bar, say
 
 if TYPE_CHECKING:
@@ -190,8 +190,9 @@ def _leave_one_out(bag: Path, skip_s: float) -> Answer:
 @command("report")
 @click.argument("bag", type=PATH)
 @click.option("--out", type=PATH, required=True, help="HTML file to write; its pictures go beside it.")
+@trial_option
 @force_option
-def report(bag: Path, out: Path, force: bool) -> Answer:
+def report(bag: Path, out: Path, trial: str, force: bool) -> Answer:
     """Write a page with pictures of the results in BAG: angles, skeleton over keypoints, cameras, residuals.
 
     \b
@@ -200,4 +201,4 @@ def report(bag: Path, out: Path, force: bool) -> Answer:
     """
     from ..recording.report import write_report
 
-    return {"out": write_report(bag, out, force=force)}
+    return {"out": write_report(bag, out, force=force, trial=trial)}

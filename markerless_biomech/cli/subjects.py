@@ -10,7 +10,7 @@ import click
 
 from ..errors import InputError
 from ..settings import SessionSettings
-from .options import PATH, force_option, settings_from_options, settings_options
+from .options import PATH, force_option, settings_from_options, settings_options, trial_option
 from .running import Answer, command, progress_bar, say
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ keypoint_set_option = click.option("--keypoint-set", help="File of the keypoint 
 @click.option("--name", default="subject", show_default=True, help="Name of the person in the file.")
 @click.option("--report", type=PATH, help="HTML file to write as well: how sure it all is, with pictures.")
 @click.option("--refine-cameras", type=PATH, help="rig.yaml to write: fits the cameras too, as one rig.")
+@click.option("--trial", "trials", multiple=True, help="A trial that is marked in a BAG, by its name; repeatable.")
 @keypoint_set_option
 @settings_options(SessionSettings, without=("refine_cameras",))
 @force_option
@@ -40,6 +41,7 @@ def calibrate(
     name: str,
     report: Path | None,
     refine_cameras: Path | None,
+    trials: tuple[str, ...],
     keypoint_set: str | None,
     force: bool,
     **options: Any,
@@ -51,6 +53,7 @@ def calibrate(
     \b
     Example:
       markerless-biomech calibrate walk1 walk2 squat --height-m 1.81 --out anna.yaml --report anna.html
+      markerless-biomech calibrate session --trial walk_01 --trial squat --out anna.yaml
     """
     settings = settings_from_options(SessionSettings, options | {"refine_cameras": refine_cameras is not None})
     _check_writable(out, report, force)
@@ -61,17 +64,17 @@ def calibrate(
     from ..session import fit_session
 
     enable_compile_cache()
-    trials, points = _trials(bags, keypoint_set)
+    taken, points = _trials(bags, trials, keypoint_set)
     choices: Answer = {}
     with progress_bar("calibrating") as progress:
         progress(0.0, PREPARING)
         if settings.personal_joints or settings.soft_tissue:
-            fit, found = fit_best_body(trials, points, height_m, name, settings, progress)
+            fit, found = fit_best_body(taken, points, height_m, name, settings, progress)
             choices = {
                 option: {**vars(choice), "in_words": choice.in_words(option)} for option, choice in found.items()
             }
         else:
-            fit = fit_session(trials, points, height_m, name, settings, progress)
+            fit = fit_session(taken, points, height_m, name, settings, progress)
     answer = _calibrated(fit, points, height_m, settings, out, report, force) | choices
     return answer | _rig_written(fit, refine_cameras, force)
 
@@ -88,18 +91,22 @@ def _check_writable(out: Path, report: Path | None, force: bool) -> None:
         check_page_writable(report, force)
 
 
-def _trials(bags: tuple[Path, ...], keypoint_set: str | None) -> tuple[list[Trial], KeypointSet]:
-    """The recordings and their keypoint set; InputError where they differ in it."""
+def _trials(
+    bags: tuple[Path, ...], names: tuple[str, ...], keypoint_set: str | None
+) -> tuple[list[Trial], KeypointSet]:
+    """The recordings, or the trials of these names in them, and their keypoint set; InputError where they differ."""
     from ..keypoints import load_keypoint_set
+    from ..recording.trial_marks import named_trials
     from ..recording.trials import read_trial
 
     twice = [bag for bag in bags if [other.resolve() for other in bags].count(bag.resolve()) > 1]
     if twice:
         raise InputError(f"{twice[0]} is given twice; the same frames do not make the subject any surer")
     own_set = load_keypoint_set(keypoint_set) if keypoint_set else None
-    read = [read_trial(bag, own_set) for bag in bags]
+    places = named_trials(bags, names)
+    read = [read_trial(bag, own_set, name) for bag, name in places]
     points = read[0][1]
-    for bag, (_, other) in zip(bags, read, strict=True):
+    for (bag, _), (_, other) in zip(places, read, strict=True):
         if other.to_dict() != points.to_dict():
             raise InputError(
                 f"{bag}: its keypoint set '{other.name}' is not the '{points.name}' of {bags[0]}; "
@@ -221,6 +228,7 @@ OF_THE_SUBJECT = (
 @click.option("--refine-cameras", is_flag=True, help="Fit the cameras' poses too, about those of the calibration.")
 @keypoint_set_option
 @settings_options(SessionSettings, without=OF_THE_SUBJECT)
+@trial_option
 @force_option
 def refit(
     bag: Path,
@@ -228,6 +236,7 @@ def refit(
     out: Path,
     refine_cameras: bool,
     keypoint_set: str | None,
+    trial: str,
     force: bool,
     **options: Any,
 ) -> Answer:
@@ -249,7 +258,7 @@ def refit(
     own_set = load_keypoint_set(keypoint_set) if keypoint_set else None
     with progress_bar("refitting") as progress:
         progress(0.0, PREPARING)
-        summary = run(bag, person, out, settings, force, own_set, progress)
+        summary = run(bag, person, out, settings, force, own_set, progress, trial)
     answer = {"out": out, **vars(summary)}
     if remark := answer.pop("remark"):
         say(remark)

@@ -15,7 +15,6 @@ from ..body.names import JOINT_NAMES
 from ..errors import InputError
 from .export_motion import Motion
 from .opensim_axes import PELVIS_ANGLES, pelvis_angles_deg
-from .step_messages import StepRecord
 
 ANGLE_NAMES = (*JOINT_NAMES, *PELVIS_ANGLES)
 """Labels of the points whose first coordinate is an angle (deg)."""
@@ -35,7 +34,7 @@ def write_c3d(motion: Motion, path: Path) -> None:
     content["data"]["meta_points"]["residuals"] = residuals[None]
     content["data"]["meta_points"]["camera_masks"] = np.zeros((7, *residuals.shape), bool)
     _describe(content["parameters"], motion)
-    _add_events(content, motion.steps, int(motion.stamps_ns[0]))
+    _add_events(content, motion)
     content.write(str(path))
 
 
@@ -82,21 +81,24 @@ def _describe(parameters: Any, motion: Motion) -> None:
         point[name] = {"type": -1, "description": "", "is_locked": False, "value": value}
 
 
-def _add_events(content: Any, steps: tuple[StepRecord, ...], start_ns: int) -> None:
-    """EVENT's parameters: times are (minutes, seconds) after the first frame."""
-    if not steps:
+def _add_events(content: Any, motion: Motion) -> None:
+    """EVENT's parameters: steps, and pulses of a synchronisation line; (minutes, seconds) after the first frame."""
+    steps = [(one.stamp_ns, one.side.capitalize(), *_EVENT_LABEL[one.type]) for one in motion.steps]
+    held_ns = range(int(motion.stamps_ns[0]), int(motion.stamps_ns[-1]) + 1)
+    pulses = [(one.stamp_ns, "General", one.name or "Sync", 0) for one in motion.pulses if one.stamp_ns in held_ns]
+    events = sorted([*steps, *pulses])
+    if not events:
         return
-    seconds = np.array([(step.stamp_ns - start_ns) / 1e9 for step in steps])
-    times = np.stack([seconds // 60.0, seconds % 60.0])
-    label, icon = zip(*(_EVENT_LABEL[step.type] for step in steps), strict=True)
+    stamps_ns, context, label, icon = zip(*events, strict=True)
+    seconds = np.array([stamp_ns - int(motion.stamps_ns[0]) for stamp_ns in stamps_ns]) / 1e9
     for name, value in {
-        "USED": [len(steps)],
-        "CONTEXTS": [step.side.capitalize() for step in steps],
+        "USED": [len(events)],
+        "CONTEXTS": list(context),
         "LABELS": list(label),
-        "DESCRIPTIONS": [""] * len(steps),
-        "TIMES": times,
-        "SUBJECTS": [""] * len(steps),
+        "DESCRIPTIONS": [""] * len(events),
+        "TIMES": np.stack([seconds // 60.0, seconds % 60.0]),
+        "SUBJECTS": [""] * len(events),
         "ICON_IDS": list(icon),
-        "GENERIC_FLAGS": [0] * len(steps),
+        "GENERIC_FLAGS": [0] * len(events),
     }.items():
         content.add_parameter("EVENT", name, value)

@@ -29,7 +29,7 @@ def joints_csv(bodies: Sequence[BodyEstimate]) -> str:
             continue
         joints_deg = np.degrees(body.qpos[7:])
         numbers = (*joints_deg, *body.qpos[:3], *pelvis_angles_deg(body.qpos[3:7]))
-        writer.writerow([_seconds(body.stamp_ns), *(f"{x:.6f}" for x in numbers)])
+        writer.writerow([seconds_text(body.stamp_ns), *(f"{x:.6f}" for x in numbers)])
     return text.getvalue()
 
 
@@ -41,10 +41,11 @@ def events_csv(steps: Sequence[StepRecord]) -> str:
     for step in steps:
         lengths_m = (getattr(step, name) for name in STEP_LENGTHS)
         numbers = ("" if np.isnan(length) else f"{length:.6f}" for length in lengths_m)
-        writer.writerow([_seconds(step.stamp_ns), step.side, step.type, *numbers])
+        writer.writerow([seconds_text(step.stamp_ns), step.side, step.type, *numbers])
     return text.getvalue()
 
 
-def _seconds(stamp_ns: int) -> str:
-    seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
-    return f"{seconds}.{nanoseconds:09d}"
+def seconds_text(stamp_ns: int) -> str:
+    """Seconds in words: a float would lose nanoseconds of a stamp."""
+    seconds, nanoseconds = divmod(abs(stamp_ns), 1_000_000_000)
+    return f"{'-' if stamp_ns < 0 else ''}{seconds}.{nanoseconds:09d}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,8 @@ from .recorded_session import (
 )
 from .result_bag import RESULTS
 from .step_messages import StepRecord
+from .sync_pulses import SyncPulse, read_sync_pulses
+from .trial_marks import open_recording
 
 TOPIC_FROM_RESULT = {
     "refit": "body_state_refit",
@@ -63,6 +65,8 @@ class Motion:
     subject: Subject
     steps: tuple[StepRecord, ...]
     """Last revision of each step event that was not withdrawn, by time."""
+    pulses: tuple[SyncPulse, ...] = ()
+    """Of a synchronisation line, by time."""
 
     @property
     def time_s(self) -> np.ndarray:
@@ -70,20 +74,20 @@ class Motion:
         return (self.stamps_ns - self.stamps_ns[0]) / 1e9
 
 
-def read_motion(path: str | Path, result: str | None = None) -> Motion:
-    """One result of a bag; without a name the best that is there. Raises InputError for a bag without."""
-    name, bodies = read_bodies(path, result)
-    with open_bag(path) as bag:
+def read_motion(path: str | Path, result: str | None = None, trial: str = "") -> Motion:
+    """One result of a bag or a trial in it; without a name the best there is. Raises InputError for a bag without."""
+    name, bodies = read_bodies(path, result, trial)
+    with open_recording(path, trial) as bag:
         definitions = read_definitions(bag)
         keypoint_set = find_keypoint_set(bag, _keypoint_topics(bag, definitions), definitions)
-        steps = _read_steps(bag, name)
+        steps, pulses = _read_steps(bag, name), read_sync_pulses(bag)
     subject = _subject_of(definitions, name, str(path))
-    return motion_of(name, bodies, keypoint_set, subject, steps)
+    return replace(motion_of(name, bodies, keypoint_set, subject, steps), pulses=pulses)
 
 
-def read_steps(path: str | Path, result: str) -> tuple[StepRecord, ...]:
+def read_steps(path: str | Path, result: str, trial: str = "") -> tuple[StepRecord, ...]:
     """A bag's step events: of the fit, or for the result 'truth' of the simulation; none where it holds none."""
-    with open_bag(path) as bag:
+    with open_recording(path, trial) as bag:
         return last_words(_read_steps(bag, result))
 
 
@@ -93,9 +97,9 @@ def read_subject(path: str | Path, result: str = "live") -> Subject:
         return _subject_of(read_definitions(bag), result, str(path))
 
 
-def read_bodies(bag: str | Path, result: str | None = None) -> tuple[str, list[BodyEstimate]]:
+def read_bodies(bag: str | Path, result: str | None = None, trial: str = "") -> tuple[str, list[BodyEstimate]]:
     """Name and states, in the order of their stamps, of one result; without a name the best that is there."""
-    with open_bag(bag) as reader:
+    with open_recording(bag, trial) as reader:
         counts = Counter(relative_name(topic) for topic in reader.topics if reader.count(topic))
         held = [name for name, topic in TOPIC_FROM_RESULT.items() if counts[topic]]
         wanted = [result] if result else [name for name in held if name != "truth"]

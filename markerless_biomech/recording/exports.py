@@ -14,11 +14,14 @@ from ..body.urdf import urdf_text
 from ..errors import InputError
 from ..files import refuse_existing, refuse_folder, write_text
 from ..keypoints import load_keypoint_set
+from ..results import Tracking
 from .export_bvh import bvh_text
 from .export_c3d import write_c3d
-from .export_csv import events_csv, joints_csv
+from .export_csv import events_csv, joints_csv, seconds_text
 from .export_motion import Motion, read_bodies, read_motion, read_steps, read_subject
 from .export_opensim import OPENSIM_MODELS, mot_text, trc_text
+from .sync_pulses import clock_remark, read_sync_pulses, sync_csv
+from .trial_marks import open_recording
 
 MOTION_FORMATS = ("csv", "trc", "mot", "c3d", "bvh")
 """Formats that hold a result over time."""
@@ -36,8 +39,9 @@ def export(
     result: str | None = None,
     opensim_model: str = OPENSIM_MODELS[0],
     force: bool = False,
+    trial: str = "",
 ) -> dict[str, Any]:
-    """Write `out` in the format `kind` from a bag (for urdf and mjcf also from a subject.yaml); say what is in it.
+    """Write `out` in the format `kind` from a bag or a trial in it (urdf, mjcf: or a subject.yaml); say what is in it.
 
     Without `result` the best that the bag holds. Raises InputError for what cannot be read, held or written.
     """
@@ -50,25 +54,49 @@ def export(
         write_text(out, text, force)
         return {"subject": subject.name}
     if kind == "csv":
-        return _write_tables(source, out, result, force)
-    motion = read_motion(source, result)
+        return _write_tables(source, out, result, force, trial)
+    motion = read_motion(source, result, trial)
+    first_ns = int(motion.stamps_ns[0])
+    pulses = _write_pulses(source, trial, out, first_ns, force)
     _write_motion(motion, kind, out, opensim_model, force)
     rows = int(motion.held.sum())
-    return {"result": motion.result, "rows": rows, "empty_rows": len(motion.held) - rows, **_time_base(motion)}
+    time_base = {"rate_hz": motion.rate_hz, "time_0": seconds_text(first_ns)}
+    return {"result": motion.result, "rows": rows, "empty_rows": len(motion.held) - rows, **time_base, **pulses}
 
 
-def _write_tables(source: str | Path, out: Path, result: str | None, force: bool) -> dict[str, Any]:
+def _write_tables(source: str | Path, out: Path, result: str | None, force: bool, trial: str) -> dict[str, Any]:
     """The joints' table, and the events' beside it where there are any: events.csv beside joints.csv."""
-    name, bodies = read_bodies(source, result)
-    steps, text = read_steps(source, name), joints_csv(bodies)
-    events_out = out.with_name("events.csv" if out.name == "joints.csv" else f"{out.stem}_events{out.suffix}")
+    name, bodies = read_bodies(source, result, trial)
+    steps, text = read_steps(source, name, trial), joints_csv(bodies)
+    events_out = _beside(out, "events", out.suffix)
+    first_ns = next(body.stamp_ns for body in bodies if body.tracking is not Tracking.LOST)
+    pulses = _write_pulses(source, trial, out, first_ns, force)
     if steps:
         refuse_folder(events_out)
         refuse_existing(events_out, force)
         write_text(events_out, events_csv(steps), force)
     write_text(out, text, force)
-    found = {"result": name, "rows": text.count("\n") - 1}
+    found = {"result": name, "rows": text.count("\n") - 1, **pulses}
     return {**found, "events": events_out, "event_rows": len(steps)} if steps else found
+
+
+def _write_pulses(source: str | Path, trial: str, out: Path, first_ns: int, force: bool) -> dict[str, Any]:
+    """sync.csv beside joints.csv where the bag holds pulses of a synchronisation line."""
+    with open_recording(source, trial) as bag:
+        pulses = read_sync_pulses(bag)
+        remark = clock_remark(bag, pulses)
+    if not pulses:
+        return {}
+    sync_out, text = _beside(out, "sync", ".csv"), sync_csv(pulses, first_ns)
+    same = sync_out.is_file() and sync_out.read_text() == text  # of another format of the same trial
+    if not same:
+        write_text(sync_out, text, force)
+    return {"sync": sync_out, "sync_pulses": len(pulses), **({"remark": remark} if remark else {})}
+
+
+def _beside(out: Path, name: str, suffix: str) -> Path:
+    """events.csv beside joints.csv, walk_events.csv beside walk.csv."""
+    return out.with_name(f"{name}{suffix}" if out.name == "joints.csv" else f"{out.stem}_{name}{suffix}")
 
 
 def _write_motion(motion: Motion, kind: str, out: Path, opensim_model: str, force: bool) -> None:
@@ -80,12 +108,6 @@ def _write_motion(motion: Motion, kind: str, out: Path, opensim_model: str, forc
     else:
         text = trc_text(motion, out.name) if kind == "trc" else bvh_text(motion)
     write_text(out, text, force)
-
-
-def _time_base(motion: Motion) -> dict[str, Any]:
-    """Frames a second, and the stamp of time 0 as seconds in words: a float would lose nanoseconds."""
-    seconds, nanoseconds = divmod(int(motion.stamps_ns[0]), 1_000_000_000)
-    return {"rate_hz": motion.rate_hz, "time_0": f"{seconds}.{nanoseconds:09d}"}
 
 
 def _subject(source: Path, result: str | None) -> Subject:

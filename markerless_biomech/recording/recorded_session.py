@@ -14,7 +14,7 @@ from ..files import short, yaml_content
 from ..keypoints import SHIPPED_KEYPOINT_SETS, KeypointFrame, KeypointSet, keypoint_set_from_text, load_keypoint_set
 from ..results import BodyEstimate
 from ..settings import Group, from_dict
-from .bags import BagReader, open_bag
+from .bags import BagReader
 from .messages import camera_from_message, keypoint_frame_from_message, transforms_from_message
 from .plain_definitions import read_definitions
 from .result_messages import (
@@ -26,6 +26,7 @@ from .result_messages import (
 )
 from .step_messages import parameters_from_message, step_from_message
 from .topic_roles import relative_name
+from .trial_marks import open_recording
 
 RESULT_READERS: dict[str, Callable[[Any], Any]] = {
     "body_state": body_from_message,
@@ -57,6 +58,13 @@ class RecordedSession:
     """Values by topic name, such as 'body_state' or 'truth/body_state', in the order recorded."""
     refused: dict[str, int] = field(default_factory=dict)
     """How often each sentence was the reason to refuse a keypoint message."""
+    trial: str = ""
+    """Which marked trial of the bag this is; empty: all of it."""
+
+    @property
+    def name(self) -> str:
+        """The trial's name, else the bag's."""
+        return self.trial or self.path.name
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -92,15 +100,18 @@ class RecordedSession:
         return self.results.get(topic, [])
 
 
-def read_session(path: str | Path, keypoint_set: KeypointSet | None = None) -> RecordedSession:
-    """Read a whole bag. `keypoint_set`: for a bag that does not define its own and uses none of the shipped sets."""
-    with open_bag(path) as bag:
+def read_session(path: str | Path, keypoint_set: KeypointSet | None = None, trial: str = "") -> RecordedSession:
+    """Read a bag, or one trial that is marked in it.
+
+    `keypoint_set`: for a bag that does not define its own and uses none of the shipped sets.
+    """
+    with open_recording(path, trial) as bag:
         topic_from_camera = keypoint_topics(bag)
         definitions = read_definitions(bag)
         keypoint_set = keypoint_set or find_keypoint_set(bag, topic_from_camera, definitions)
         rig = read_rig(bag, definitions, tuple(topic_from_camera))
         frames, refused = _read_frames(bag, topic_from_camera, keypoint_set, rig)
-        return RecordedSession(bag.path, keypoint_set, rig, frames, definitions, _read_results(bag), refused)
+        return RecordedSession(bag.path, keypoint_set, rig, frames, definitions, _read_results(bag), refused, trial)
 
 
 def keypoint_topics(bag: BagReader) -> dict[str, str]:

@@ -24,12 +24,13 @@ from ..keypoints import KeypointSet
 from ..results import FitReport, MotionEstimate, Tracking
 from ..session import SessionFit, Trial, TrialFit, fit_trajectories
 from ..settings import EstimatorSettings, SessionSettings, to_dict
-from .bags import BagWriter, check_writable, open_bag
+from .bags import BagWriter, check_writable
 from .camera_health import fitted_cameras
 from .definitions import definition_texts, model_id, subject_from_text, versions, yaml_text
 from .recorded_session import RecordedSession, read_session, relative_name
 from .result_messages import body_to_message, cameras_to_message
 from .session_bag import write_definitions, write_steps
+from .trial_marks import open_recording
 from .trials import trial_from_session
 
 WRITTEN_ANEW = frozenset(
@@ -66,24 +67,25 @@ def refit(
     force: bool = False,
     keypoint_set: KeypointSet | None = None,
     progress: Progress = lambda *_: None,
+    trial: str = "",
 ) -> RefitSummary:
-    """Fit `bag` offline and write `out`; without a subject for the one that the bag defines."""
+    """Fit `bag`, or one trial marked in it, and write `out`; without a subject for the one that the bag defines."""
     if Path(out).resolve() == Path(bag).resolve():
         raise InputError(f"{out} is the bag to be read; give --out another name")
     check_writable(Path(out), force)
     settings = settings or SessionSettings()
-    session = read_session(bag, keypoint_set)
+    session = read_session(bag, keypoint_set, trial)
     subject = subject or _own_subject(session)
-    trial = trial_from_session(session)
+    taken = trial_from_session(session)
     start_s = time.monotonic()
-    fit = fit_trajectories([trial], session.keypoint_set, subject, settings, progress)
+    fit = fit_trajectories([taken], session.keypoint_set, subject, settings, progress)
     seconds = time.monotonic() - start_s
     left_out = _has_live_results(session) and not _is_of(session, subject)
     with BagWriter(out, force) as writer:
         _copy_input(writer, session, WRITTEN_ANEW | (LIVE_RESULTS if left_out else frozenset()))
         _write_definitions(writer, session, subject, settings, keep_settings=not left_out)
-        _write_results(writer, session, trial, fit)
-        _write_steps(writer, session, trial, fit)
+        _write_results(writer, session, taken, fit)
+        _write_steps(writer, session, taken, fit)
     tracking = [body.tracking for body in fit.trials[0].bodies]
     return RefitSummary(
         frames=len(tracking),
@@ -98,7 +100,7 @@ def refit(
 
 def _copy_input(writer: BagWriter, session: RecordedSession, unwanted: frozenset[str]) -> None:
     """Everything but the unwanted topics, byte for byte."""
-    with open_bag(session.path) as reader:
+    with open_recording(session.path, session.trial) as reader:
         for connection, time_ns, data in reader.raw_messages(lambda topic: relative_name(topic) not in unwanted):
             writer.write_raw(connection.topic, connection.msgtype, data, time_ns, like=connection)
 

@@ -50,11 +50,11 @@ SECTIONS = {
 }
 
 
-def write_report(bag: str | Path, out_html: str | Path, title: str = "", force: bool = False) -> Path:
-    """Write the report of a bag with results to `out_html`, and its pictures into a folder beside it."""
+def write_report(bag: str | Path, out_html: str | Path, title: str = "", force: bool = False, trial: str = "") -> Path:
+    """Write the report of a bag with results, or of a trial in it, to `out_html`, pictures into a folder beside it."""
     check_page_writable(Path(out_html), force)
-    session = read_result_bag(bag)
-    title = title or f"Motion capture report: {Path(bag).resolve().name}"
+    session = read_result_bag(bag, trial=trial)
+    title = title or " ".join(["Motion capture report:", Path(bag).resolve().name, trial]).strip()
     return write_session_report(session, Path(out_html), title, force)
 
 

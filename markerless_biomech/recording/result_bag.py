@@ -169,9 +169,9 @@ class ResultBag:
         return tracking
 
 
-def read_result_bag(path: str | Path, keypoint_set: KeypointSet | None = None) -> ResultBag:
-    """Read a bag with results. Raises InputError for a bag that nothing was fitted to."""
-    return result_bag(read_session(path, keypoint_set))
+def read_result_bag(path: str | Path, keypoint_set: KeypointSet | None = None, trial: str = "") -> ResultBag:
+    """Read a bag with results, or one trial marked in it. Raises InputError for a bag that nothing was fitted to."""
+    return result_bag(read_session(path, keypoint_set, trial))
 
 
 def result_bag(session: RecordedSession) -> ResultBag:

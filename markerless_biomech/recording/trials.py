@@ -13,9 +13,9 @@ from ..settings import EstimatorSettings
 from .recorded_session import RecordedSession, read_session
 
 
-def read_trial(path: str | Path, keypoint_set: KeypointSet | None = None) -> tuple[Trial, KeypointSet]:
-    """The trial in a bag, and its keypoint set. Raises InputError where the bag holds none."""
-    session = read_session(path, keypoint_set)
+def read_trial(path: str | Path, keypoint_set: KeypointSet | None = None, name: str = "") -> tuple[Trial, KeypointSet]:
+    """The trial that a bag is, or the one of this name in it, and its keypoint set. InputError where there is none."""
+    session = read_session(path, keypoint_set, name)
     return trial_from_session(session), session.keypoint_set
 
 
@@ -31,7 +31,7 @@ def trial_from_session(session: RecordedSession) -> Trial:
     frame_sets = sorted([*frame_sets, *assembler.flush()], key=lambda frame_set: frame_set.stamp_ns)
     if len(frame_sets) < 2:
         raise InputError(f"{session.path}: {len(frame_sets)} frame sets; expected a recording of at least two")
-    return Trial(session.path.name, session.rig, tuple(frame_sets))
+    return Trial(session.name, session.rig, tuple(frame_sets))
 
 
 def time_offsets_s(session: RecordedSession) -> dict[str, float]:
