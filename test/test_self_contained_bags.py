@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from markerless_biomech.errors import InputError
-from markerless_biomech.recording.bags import BagWriter
+from markerless_biomech.recording.bags import BagWriter, open_bag
 from markerless_biomech.recording.definitions import definition_texts
 from markerless_biomech.recording.recorded_session import read_session
 from markerless_biomech.recording.refit import refit
@@ -65,3 +65,16 @@ def test_clocks_that_were_known_to_be_off_are_put_right(session, tmp_path):
     assert len(trial.frame_sets) == 30
     for frame_set in trial.frame_sets:
         assert len(frame_set.frames) == 3 and len({frame.stamp_ns for frame in frame_set.frames.values()}) == 1
+
+
+def test_a_refit_of_one_trial_holds_that_trial(session, tmp_path):
+    bag, marked = recorded(session, tmp_path / "bag"), tmp_path / "marked"
+    with open_bag(bag) as reader, BagWriter(marked) as writer:
+        for connection, time_ns, data in reader.raw_messages():
+            writer.write_raw(connection.topic, connection.msgtype, data, time_ns, like=connection)
+        writer.write_text("/lab/trial", "walk", START_NS + 400_000_000)
+    summary = refit(marked, None, tmp_path / "out", trial="walk")
+    # frames 12 to 29 are at 0.4 s and later
+    assert summary.frames == summary.tracked == 18
+    assert len(read_session(tmp_path / "out").frames) == 3 * 18
+    assert len(read_session(tmp_path / "out", trial="walk").bodies("body_state_refit")) == 18
