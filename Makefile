@@ -51,5 +51,6 @@ format: install
 
 config: install
 	@$(RUN)/python -m markerless_biomech.nodes.parameters
+	@$(RUN)/python -m markerless_biomech.nodes.qos_files
 	@$(RUN)/python docs/write_tables.py
 	@$(RUN)/python -m markerless_biomech.body.meshes meshes
