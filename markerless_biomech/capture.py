@@ -10,6 +10,7 @@ from dataclasses import replace
 from .body.subject import Subject
 from .cameras.frame_sets import FrameSet, FrameSetAssembler
 from .estimator import MotionEstimator, longest_gap_s
+from .gait.body_feet import feet_seen
 from .gait.step_watch import StepNews, StepWatch
 from .keypoints import KeypointFrame, KeypointSet
 from .results import BodyEstimate, MotionEstimate, Tracking
@@ -28,6 +29,7 @@ class Capture:
             replay_mode=settings.replay_mode,
         )
         self.estimator = MotionEstimator(settings.cameras, keypoint_set, subject, settings)
+        self._holds_feet = settings.hold_feet and feet_seen(keypoint_set)
         self.step_watch = StepWatch(keypoint_set, subject, settings.belt_speed_m_s, longest_gap_s(settings))
 
     def compile(self) -> None:
@@ -59,7 +61,10 @@ class Capture:
     def steps(self, estimate: MotionEstimate) -> StepNews:
         """What the newest estimate says of steps. Every estimate has to come, in order; whoever waits for the pose may
         be served first."""
-        return self.step_watch.take(estimate, self.estimator.subject, self.estimator.calibration_version)
+        news = self.step_watch.take(estimate, self.estimator.subject, self.estimator.calibration_version)
+        if self._holds_feet:
+            self.estimator.live.hold(self.step_watch.detector.stance())
+        return news
 
     def last_steps(self, settled: tuple[BodyEstimate, ...]) -> StepNews:
         """The same at the end of a recording, with the states that were settled last."""

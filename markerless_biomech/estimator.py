@@ -180,7 +180,7 @@ class MotionEstimator:
         else:
             # Not at once: one lucky glimpse now and then is no sight of the subject.
             self._unseen_s = max(0.0, self._unseen_s - hop_s)
-        fit = self.live.fit(sighting, hop_s)
+        fit = self.live.fit(frame_set.stamp_ns, sighting, hop_s)
         objection = self._trust.objection(
             sighting, fit, self.live.noise_m, np.asarray(expected.pixels_per_metre), hop_s
         )
@@ -227,7 +227,7 @@ class MotionEstimator:
         live.begin(found.qpos)
         self._unseen_s = 0.0
         self._trust.begin(self.subject.height_m, found.stature_ratio)
-        fit = live.fit(found.sighting, 1.0 / priors.REFERENCE_RATE_HZ)
+        fit = live.fit(frame_set.stamp_ns, found.sighting, 1.0 / priors.REFERENCE_RATE_HZ)
         if not np.isfinite(np.asarray(fit.qpos)).all():
             return self._give_up(frame_set.stamp_ns, DIVERGED)
         self.tracking = Tracking.TRACKED

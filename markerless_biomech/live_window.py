@@ -21,11 +21,23 @@ from .fitting.camera_look import nothing_known, nothing_seen
 from .fitting.first_pose import STARTS
 from .fitting.programs import Expectation, Programs, compile_programs
 from .fitting.residuals import Observations
+from .fitting.stance import POINTS, Standing, nothing_standing
 from .fitting.trajectory import LiveFit, Window
+from .gait.body_feet import standing_points
+from .gait.values import Stance
 from .keypoints import KeypointSet
 from .results import BodyEstimate, Tracking
 from .settings import EstimatorSettings
 from .sightings import PEOPLE, Sighting
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one frame of the window was made of."""
+
+    stamp_ns: int
+    sighting: Sighting
+    hop_s: float
 
 
 @dataclass(frozen=True)
@@ -62,8 +74,11 @@ class LiveWindow:
         self.window: Window | None = None
         self._factor = None
         self._unsettled: deque[Unsettled] = deque()
-        self._sightings: deque[tuple[Sighting, float]] = deque(maxlen=settings.window_frames)
-        """What the window's frames have seen, each with its hop (s)."""
+        self._sightings: deque[_Seen] = deque(maxlen=settings.window_frames)
+        """What the window's frames have seen."""
+        self._stance: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        """By stamp: probability (4,) that each point of the feet stands still, and at which height (4,)."""
+        self._surface_m_s = np.zeros(2, np.float32)
         self._owed: tuple[BodyEstimate, ...] = ()
 
     @property
@@ -85,7 +100,7 @@ class LiveWindow:
         if self._compiled is not None:
             return False
         self._compiled = compile_programs(
-            self.parameters, self.cameras.arrays, self._frames, self._iterations, PEOPLE, self.device
+            self.parameters, self._feet, self.cameras.arrays, self._frames, self._iterations, PEOPLE, self.device
         )
         programs, parameters, cameras = self._compiled, self.parameters, self.cameras.arrays
         count, keypoints = len(cameras.focal), len(self._keypoint_set)
@@ -93,11 +108,14 @@ class LiveWindow:
         observed = Observations(seen.image_px, seen.weight, seen.delay_s)
         noise_m = np.full(count, priors.DETECTOR_NOISE_M, np.float32)
         starts = np.tile(np.asarray(NEUTRAL_QPOS, np.float32), (STARTS, 1))
+        nobody = nothing_standing(self._frames + 1)
         programs.undistort(cameras, np.zeros((PEOPLE, *seen.image_px.shape), np.float32))
         pose = programs.fit_pose(parameters, cameras, starts, observed, noise_m)
         window = programs.start(pose.qpos, noise_m)
         programs.expect(window, parameters, cameras, np.float32(0.01))
-        window, factor, fit = programs.advance(window, parameters, cameras, observed, np.float32(0.01))
+        window, factor, fit = programs.advance(
+            window, parameters, self._feet, cameras, observed, np.float32(0.01), nobody
+        )
         programs.look(fit.qpos, fit.qvel, parameters, cameras, self.partners, seen, known)
         jax.block_until_ready(programs.settle(window, factor, parameters, np.int32(1)))
         return True
@@ -116,6 +134,7 @@ class LiveWindow:
     def take_subject(self, subject: Subject) -> None:
         """Fit this body from now on."""
         self.parameters = jax.device_put(body_parameters(subject, self._keypoint_set), self.device)
+        self._feet = jax.device_put(body_parameters(subject, standing_points(self._keypoint_set)), self.device)
 
     def begin(self, qpos: np.ndarray) -> None:
         """A new track that starts at this pose."""
@@ -126,18 +145,40 @@ class LiveWindow:
         """Where the subject is expected `hop_s` after the newest frame."""
         return self.programs.expect(self.window, self.parameters, self.cameras.arrays, np.float32(hop_s))
 
-    def fit(self, sighting: Sighting, hop_s: float) -> LiveFit:
+    def hold(self, stance: Stance | None) -> None:
+        """Feet that stand, as far as is known by now; they are held in the next fit."""
+        if stance is None:
+            return
+        rows = zip(stance.stamps_ns.tolist(), stance.still, stance.floor_m, strict=True)
+        known = {stamp_ns: (still, floor_m) for stamp_ns, still, floor_m in rows}
+        before = ((seen.stamp_ns, self._stance.get(seen.stamp_ns)) for seen in self._sightings)
+        self._stance = {stamp_ns: row for stamp_ns, row in before if row is not None} | known
+        self._surface_m_s = stance.surface_m_s.astype(np.float32)
+
+    def fit(self, stamp_ns: int, sighting: Sighting, hop_s: float) -> LiveFit:
         """Move the window by one frame."""
-        self._sightings.append((sighting, hop_s))
+        stamps_ns = [seen.stamp_ns for seen in self._sightings]
+        self._sightings.append(_Seen(stamp_ns, sighting, hop_s))
         observed = Observations(sighting.image_px, sighting.weight, sighting.delay_s)
+        standing = self._standing([*stamps_ns, stamp_ns])
         self.window, self._factor, fit = self.programs.advance(
-            self.window, self.parameters, self.cameras.arrays, observed, np.float32(hop_s)
+            self.window, self.parameters, self._feet, self.cameras.arrays, observed, np.float32(hop_s), standing
         )
         return fit
 
+    def _standing(self, stamps_ns: list[int]) -> Standing:
+        """What is known of the window's frames and the new one, whose stamps these are."""
+        still, floor_m = (np.zeros((self._frames + 1, POINTS), np.float32) for _ in range(2))
+        begin = self._frames + 1 - len(stamps_ns)
+        for row, stamp_ns in enumerate(stamps_ns, begin):
+            if stamp_ns in self._stance:
+                still[row], floor_m[row] = self._stance[stamp_ns]
+        known = np.isfinite(floor_m)
+        return Standing(still, np.where(known, floor_m, 0.0), known.astype(np.float32), self._surface_m_s)
+
     def remembers(self, cameras: np.ndarray) -> bool:
         """Whether any of these cameras (C,) has carried weight in the window."""
-        return any(bool(sighting.weight[cameras].any()) for sighting, _ in self._sightings)
+        return any(bool(seen.sighting.weight[cameras].any()) for seen in self._sightings)
 
     def fit_again(self) -> bool:
         """Build the window anew from what its newest frames have seen, starting at the pose that it had there.
@@ -152,7 +193,7 @@ class LiveWindow:
         start_qpos, noise_m = np.asarray(self.window.qpos)[-len(memory)], self.noise_m
         self.window = self.programs.start(start_qpos, noise_m)
         self._sightings.clear()
-        fits = [self.fit(sighting, hop_s) for sighting, hop_s in memory]
+        fits = [self.fit(seen.stamp_ns, seen.sighting, seen.hop_s) for seen in memory]
         return bool(np.isfinite(np.asarray(fits[-1].qpos)).all())
 
     def settle_before(self) -> None:
@@ -160,10 +201,10 @@ class LiveWindow:
         if 0 < len(self._memory()) < len(self._unsettled):
             self._owed = self.finish()
 
-    def _memory(self) -> tuple[tuple[Sighting, float], ...]:
+    def _memory(self) -> tuple[_Seen, ...]:
         """What the window's frames have seen, from the first that saw anything."""
         memory = tuple(self._sightings)
-        while memory and not memory[0][0].seen.any():
+        while memory and not memory[0].sighting.seen.any():
             memory = memory[1:]
         return memory
 
@@ -172,6 +213,7 @@ class LiveWindow:
         self._owed = self.finish()
         self.window, self._factor = None, None
         self._sightings.clear()
+        self._stance = {}
 
     # ---------------------------------------------------------------- settled results
 

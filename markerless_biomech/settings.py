@@ -103,6 +103,9 @@ class EstimatorSettings:
         -1.0,
         10.0,
     )
+    hold_feet: bool = setting(
+        True, "Feet that stand, by the steps found so far, are held where they stand in the next fit."
+    )
     queue_frames: int = setting(
         256, "Camera frames that wait for the fit before new ones are dropped and counted.", "", 1, 4096
     )

@@ -164,13 +164,18 @@ def test_stance_is_certain_in_mid_stance_and_in_mid_swing() -> None:
     detector, stance = GaitDetector(), {}
     for row in range(len(feet.times_s)):
         detector.update(sample(feet, row, True))
-        stance |= {one.stamp_ns: one for one in detector.stance()}
+        known = detector.stance()
+        assert known is not None
+        stance |= {stamp_ns: (known, at) for at, stamp_ns in enumerate(known.stamps_ns.tolist())}
     strikes = [event for event in feet.events if event.type == "heel_strike" and event.side == "left"]
+    heel_left, toe_left = 0, 2
     for event in strikes[1:-1]:
         middle, swing = (min(stance, key=lambda ns, t=t: abs(ns - event.stamp_ns - t)) for t in (250e6, -200e6))
-        assert stance[middle].foot[0] > 0.95 and stance[middle].heel[0] > 0.9 and stance[middle].toe[0] > 0.9
-        assert stance[swing].foot[0] < 0.05 and stance[swing].heel[0] < 0.05
-        assert abs(stance[middle].heel_floor_m[0]) < 5e-3
+        known, at = stance[middle]
+        assert known.foot[at, 0] > 0.95 and (known.still[at, [heel_left, toe_left]] > 0.9).all()
+        assert abs(known.floor_m[at, heel_left]) < 5e-3
+        known, at = stance[swing]
+        assert known.foot[at, 0] < 0.05 and known.still[at, heel_left] < 0.05
 
 
 def test_a_given_belt_speed_is_used_and_zero_is_believed() -> None:

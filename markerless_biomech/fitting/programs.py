@@ -18,6 +18,7 @@ from .camera_look import Look, camera_look, nothing_known, nothing_seen
 from .first_pose import STARTS, PoseFit, fit_pose
 from .residuals import Observations, pixels_per_metre
 from .smoother import Factor
+from .stance import nothing_standing
 from .start_postures import LIBRARY
 from .trajectory import LiveFit, Window, advance, predict, settled_state, start_window
 
@@ -46,7 +47,7 @@ class Programs:
     expect: Callable[..., Expectation]
     """(window, parameters, cameras, hop_s)"""
     advance: Callable[..., tuple[Window, Factor, LiveFit]]
-    """(window, parameters, cameras, observations, hop_s)"""
+    """(window, parameters, feet, cameras, observations, hop_s, standing)"""
     settle: Callable[..., tuple[jax.Array, ...]]
     """(window, factor, parameters, index) -> qpos, qvel, covariance, sites, their std"""
     undistort: Callable[..., tuple[jax.Array, jax.Array]]
@@ -68,9 +69,15 @@ def expect(window: Window, parameters: BodyParameters, cameras: Cameras, hop_s: 
 
 
 def compile_programs(
-    parameters: BodyParameters, cameras: Cameras, frames: int, iterations: int, people: int, device: Any
+    parameters: BodyParameters,
+    feet: BodyParameters,
+    cameras: Cameras,
+    frames: int,
+    iterations: int,
+    people: int,
+    device: Any,
 ) -> Programs:
-    """Compile for the shapes of `parameters` (K keypoints) and `cameras` (C), on `device`.
+    """Compile for the shapes of `parameters` (K keypoints), `feet` (4) and `cameras` (C), on `device`.
 
     `frames` of the window, `iterations` for each new frame, `people` of one camera that a cold start considers.
     """
@@ -88,13 +95,14 @@ def compile_programs(
     window = jax.eval_shape(begin, qpos, noise)
     observed = Observations(jnp.zeros((count, keypoints, 2)), jnp.zeros((count, keypoints)), jnp.zeros(count))
     moving = partial(advance, iterations=iterations)
-    _, factor, _ = jax.eval_shape(moving, window, parameters, cameras, observed, scalar)
+    news = (observed, scalar, nothing_standing(frames + 1))
+    _, factor, _ = jax.eval_shape(moving, window, parameters, feet, cameras, *news)
     starts = jnp.zeros((STARTS, 41))
     partners = jnp.zeros(keypoints, jnp.int32)
     return Programs(
         start=compiled(begin, qpos, noise),
         expect=compiled(expect, window, parameters, cameras, scalar),
-        advance=compiled(moving, window, parameters, cameras, observed, scalar),
+        advance=compiled(moving, window, parameters, feet, cameras, *news),
         settle=compiled(settled_state, window, factor, parameters, jnp.zeros((), jnp.int32)),
         undistort=compiled(undistort, cameras, jnp.zeros((people, count, keypoints, 2))),
         library_sites=compiled(sites, parameters, LIBRARY),

@@ -39,6 +39,8 @@ class Band:
     """(T, 3, 3, 40) diagonals of the 40x40 blocks between the three frames."""
     coupling_gradient: jax.Array
     """(T, 3, 40), or (T, 3, 40, N)"""
+    held: Gaussian | None = None
+    """(T, 80, 80), (T, 80): what couples whole poses of frames t and t+1, if anything does."""
 
 
 @jax.tree_util.register_dataclass
@@ -55,6 +57,8 @@ class Factor:
 def eliminate(prior: Gaussian, band_at_t: Band) -> tuple[Gaussian, Factor]:
     """Eliminate frame t, of which `prior` holds what came before, on frames t and t+1: what is left on t+1 and t+2."""
     blocks = jax.vmap(jax.vmap(jnp.diag))(band_at_t.coupling)
+    if band_at_t.held is not None:
+        prior = jax.tree.map(jnp.add, prior, band_at_t.held)
     old, cross, new = prior.information[:Q, :Q], prior.information[:Q, Q:], prior.information[Q:, Q:]
     own = old + band_at_t.information + blocks[0, 0]
     own = own + jnp.diag(8.0 * jnp.finfo(own.dtype).eps * jnp.diag(own))  # keeps what nobody sees positive

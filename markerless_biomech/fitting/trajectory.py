@@ -18,6 +18,7 @@ from ..cameras.camera import Cameras
 from . import priors
 from .residuals import Observations, ReprojectionSummary, acceleration, joint_limits, posture, reprojection, velocity
 from .smoother import Band, Factor, Gaussian, covariances, eliminate, factorise, newest_covariance, solve
+from .stance import FootPoints, Standing, held, placed, unplaced
 
 RELINEARISED_FRAMES = 4
 """The newest frames, projected again in every iteration."""
@@ -60,6 +61,8 @@ class Window:
     """(2, 41) where the prior was taken; its Jacobians stay frozen there."""
     noise_m: jax.Array
     """(C,) each camera's noise as a length at the person."""
+    feet: FootPoints
+    """At `anchor`."""
 
 
 @jax.tree_util.register_dataclass
@@ -101,6 +104,7 @@ def start_window(qpos: jax.Array, noise_m: jax.Array, keypoints: int, frames: in
         prior=Gaussian(jnp.zeros((80, 80)), jnp.zeros(80)),
         prior_anchor=jnp.tile(qpos, (2, 1)),
         noise_m=noise_m,
+        feet=unplaced(frames),
     )
 
 
@@ -117,7 +121,7 @@ def predict(window: Window, hop_s: jax.Array) -> jax.Array:
     return integrate(window.qpos[-1], frame_velocities(window)[-1] * hop_s)
 
 
-def band(window: Window, limited: float = 1.0) -> Band:
+def band(window: Window, standing: Standing, limited: float = 1.0) -> Band:
     """The quadratic of the whole window at its present poses; joint limits count `limited`."""
     moved = difference(window.anchor, window.qpos)
     limit_information, limit_gradient, _ = joint_limits(window.qpos)
@@ -127,7 +131,10 @@ def band(window: Window, limited: float = 1.0) -> Band:
     gradient = window.gradient + jnp.einsum("tij,tj->ti", window.information, moved)
     gradient = gradient + (limited * limit_gradient + posture_gradient) * window.valid[:, None]
     coupling, coupling_gradient, _ = couplings(window.qpos, window.hop_s, window.valid)
-    return Band(information, gradient, coupling, coupling_gradient)
+    between, height_information, height_gradient = held(
+        window.feet, window.anchor, window.qpos, window.hop_s, window.valid, standing
+    )
+    return Band(information + height_information, gradient + height_gradient, coupling, coupling_gradient, between)
 
 
 def couplings(qpos: jax.Array, hop_s: jax.Array, valid: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -152,10 +159,16 @@ def prior_here(window: Window) -> Gaussian:
     return Gaussian(window.prior.information, window.prior.gradient + window.prior.information @ moved)
 
 
-def shift(window: Window, hop_s: jax.Array, observed: Observations) -> Window:
+def _first(window: Window, count: int) -> Window:
+    """The oldest frames alone."""
+    frames = ("qpos", "hop_s", "valid", "information", "gradient", "anchor", "feet")
+    return replace(window, **jax.tree.map(lambda x: x[:count], {name: getattr(window, name) for name in frames}))
+
+
+def shift(window: Window, hop_s: jax.Array, observed: Observations, standing: Standing) -> Window:
     """Let the oldest frame go, leaving its Gaussian, and take in a frame that starts at its predicted pose."""
     # A limit pushes from outside only; as a Gaussian it would hold the joint there for good.
-    oldest = jax.tree.map(lambda x: x[0], band(window, limited=0.0))
+    oldest = jax.tree.map(lambda x: x[0], band(_first(window, 3), _frames(standing, slice(3)), limited=0.0))
     left, _ = eliminate(prior_here(window), oldest)
     left = jax.tree.map(lambda x: x * window.valid[0], left)
     start = predict(window, hop_s)
@@ -172,13 +185,14 @@ def shift(window: Window, hop_s: jax.Array, observed: Observations) -> Window:
         gradient=append(window.gradient, jnp.zeros(40)),
         anchor=append(window.anchor, start),
         newest=jax.tree.map(append, window.newest, observed),
+        feet=jax.tree.map(lambda x: append(x, x[-1]), window.feet),
         prior=left,
         prior_anchor=window.qpos[1:3],
     )
 
 
 def project_newest(
-    window: Window, parameters: BodyParameters, cameras: Cameras
+    window: Window, parameters: BodyParameters, feet: BodyParameters, cameras: Cameras
 ) -> tuple[Window, ReprojectionSummary, jax.Array]:
     """Project the newest frames again where they are now; their quadratics replace the old ones."""
     count = RELINEARISED_FRAMES
@@ -191,14 +205,17 @@ def project_newest(
         information=window.information.at[-count:].set(quadratic.information),
         gradient=window.gradient.at[-count:].set(quadratic.gradient),
         anchor=window.anchor.at[-count:].set(poses),
+        feet=jax.tree.map(lambda old, new: old.at[-count:].set(new), window.feet, placed(feet, poses)),
     )
     return window, summary, quadratic.cost
 
 
-def iterate(window: Window, parameters: BodyParameters, cameras: Cameras) -> tuple[Window, Factor]:
+def iterate(
+    window: Window, parameters: BodyParameters, feet: BodyParameters, cameras: Cameras, standing: Standing
+) -> tuple[Window, Factor]:
     """One damped Gauss-Newton iteration over the window; the factor is of the undamped matrix, for covariances."""
-    window, _, _ = project_newest(window, parameters, cameras)
-    prior, whole = prior_here(window), band(window)
+    window, _, _ = project_newest(window, parameters, feet, cameras)
+    prior, whole = prior_here(window), band(window, standing)
     size = jax.vmap(jnp.diag)(jnp.diagonal(window.information, axis1=1, axis2=2))
     damped = factorise(prior, replace(whole, information=whole.information + DAMPING * size))
     step = jnp.clip(solve(damped), -LARGEST_STEP, LARGEST_STEP) * window.valid[:, None]
@@ -208,15 +225,22 @@ def iterate(window: Window, parameters: BodyParameters, cameras: Cameras) -> tup
 def advance(
     window: Window,
     parameters: BodyParameters,
+    feet: BodyParameters,
     cameras: Cameras,
     observed: Observations,
     hop_s: jax.Array,
+    standing: Standing,
     iterations: int,
 ) -> tuple[Window, Factor, LiveFit]:
-    """Take in one frame (C, K observations, `hop_s` after the newest) and refit the window."""
-    window = shift(window, hop_s, observed)
+    """Take in one frame (C, K observations, `hop_s` after the newest) and refit the window.
+
+    `standing` is of T + 1 frames: the window's as it was, and the new one.
+    """
+    feet = replace(feet, body_pos=parameters.body_pos, hinge_axis=parameters.hinge_axis)  # one pass of kinematics
+    window = shift(window, hop_s, observed, _frames(standing, slice(None, -1)))
+    standing = _frames(standing, slice(1, None))
     for _ in range(iterations):
-        window, factor = iterate(window, parameters, cameras)
+        window, factor = iterate(window, parameters, feet, cameras, standing)
     covariance = newest_covariance(factor)
     newest = jax.tree.map(lambda x: x[-1:], window.newest)
     speeds = frame_velocities(window)[-1:]
@@ -226,6 +250,15 @@ def advance(
     fit = LiveFit(window.qpos[-1], speeds[0], covariance, sites_m, sites_std_m, summary, _costs(window, image.cost[0]))
     absorbed = jnp.sum(image.information[0] * covariance)
     return replace(window, noise_m=_noise(window, summary, absorbed, hop_s)), factor, fit
+
+
+def _frames(standing: Standing, part: slice) -> Standing:
+    return replace(
+        standing,
+        still=standing.still[part],
+        floor_m=standing.floor_m[part],
+        floor_known=standing.floor_known[part],
+    )
 
 
 def _costs(window: Window, newest_reprojection: jax.Array) -> dict[str, jax.Array]:

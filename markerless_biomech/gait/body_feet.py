@@ -27,14 +27,37 @@ _HEEL_ENDS_M, _FOREFOOT_BEGINS_M = 0.03, 0.10
 """Forward of the heel bone's origin: a keypoint behind the one is at the heel, one before the other on the forefoot."""
 
 
+def feet_seen(keypoint_set: KeypointSet) -> bool:
+    """Whether the set tells how both feet lie: two points on each. With an ankle alone nothing but the posture prior
+    does, and a sole that is held would bend the ankle."""
+    used = keypoint_set.weights > 0
+    return all(np.count_nonzero(used & _on_foot(keypoint_set, side)) >= 2 for side in "lr")
+
+
+def standing_points(keypoint_set: KeypointSet) -> KeypointSet:
+    """Landmarks of the soles that stand when a foot does: heel left, right, toe left, right."""
+    toe = _POINTS[1] if toes_seen(keypoint_set) else _POINTS[2]
+    return base_sites(tuple(f"{point}_{side}" for point in (_POINTS[0], toe) for side in "lr"))
+
+
+def toes_seen(keypoint_set: KeypointSet) -> bool:
+    """Whether the set tells how the toes are bent."""
+    return bool(np.any((keypoint_set.weights > 0) & np.isin(keypoint_set.bodies, ("toes_l", "toes_r"))))
+
+
+def _on_foot(keypoint_set: KeypointSet, side: str) -> np.ndarray:
+    """(K,) bool: keypoints on the foot's rigid part and the toes."""
+    return np.isin(keypoint_set.bodies, (f"calcn_{side}", f"toes_{side}"))
+
+
 class BodyFeet:
     """Heels and toes of one subject, seen through one keypoint set."""
 
     def __init__(self, subject: Subject, keypoint_set: KeypointSet) -> None:
         used = keypoint_set.weights > 0
         bodies = np.array(keypoint_set.bodies)
-        self.toes_seen = bool(np.any(used & np.isin(bodies, ("toes_l", "toes_r"))))
-        self._foot_sites = [np.flatnonzero(used & np.isin(bodies, (f"calcn_{side}", f"toes_{side}"))) for side in "lr"]
+        self.toes_seen = toes_seen(keypoint_set)
+        self._foot_sites = [np.flatnonzero(used & _on_foot(keypoint_set, side)) for side in "lr"]
         forward_m = keypoint_set.positions_m[:, 0]
         on_heel_bone = [used & (bodies == f"calcn_{side}") for side in "lr"]
         self._heel_site = [_extreme(-forward_m, here & (forward_m < _HEEL_ENDS_M)) for here in on_heel_bone]

@@ -19,7 +19,7 @@ from .rules import GaitRule, stride_time_s
 from .stance_chain import STANCE, SWING, best_path, probabilities
 from .steps import SettledFeet, StepBook
 from .surface import Belt, Floor
-from .values import FootSample, StanceSample, StepEvent
+from .values import FootSample, Stance, StepEvent
 
 _SURE = 0.999
 _NEAR_S = 0.15
@@ -56,7 +56,7 @@ class GaitDetector:
         self._decided: _Decided | None = None
         self._learned_ns = -1
         self._looked_ns = -(10**18)
-        self._view: _View | None = None
+        self._stance: Stance | None = None
 
     # ---------------------------------------------------------------- the method
 
@@ -127,18 +127,16 @@ class GaitDetector:
         stamps_ns = np.array(self._track.stamps_ns[-len(motion.times_s) :])
         later = int(np.searchsorted(stamps_ns, self._decided.stamp_ns, side="right"))
         feet = [_FootStates.of(self.rule, motion, evidence, foot, later, self._decided) for foot in (0, 1)]
-        self._view = _View(feet, motion, evidence, stamps_ns, later)
-        candidates = [one for foot in feet for one in self._candidates(foot, self._view, decide_ns)]
-        self._decide(self._view, decide_ns)
+        view = _View(feet, motion, evidence, stamps_ns, later)
+        candidates = [one for foot in feet for one in self._candidates(foot, view, decide_ns)]
+        self._stance = self._standing(view)
+        self._decide(view, decide_ns)
         told = self._ledger.take(candidates)
         return self._steps.measured(told, self._settled_s())
 
-    def stance(self) -> list[StanceSample]:
-        """How likely feet and points stand at the instants that are not final yet, oldest first."""
-        if self._view is None:
-            return []
-        floor_m = self._floor.height_m(self._view.motion.position_m)
-        return self._view.stance_samples(floor_m, self._belt.velocity_m_s)
+    def stance(self) -> Stance | None:
+        """How likely feet and points stood at the newest instants, up to the last look; None before the first."""
+        return self._stance
 
     # ---------------------------------------------------------------- what lasts
 
@@ -210,6 +208,17 @@ class GaitDetector:
             )
         return found
 
+    def _standing(self, view: _View) -> Stance:
+        """Of the instants that are not decided."""
+        stands = np.stack([foot.stance for foot in view.feet], -1)
+        return Stance(
+            stamps_ns=view.stamps_ns[view.later :],
+            foot=stands,
+            still=view.evidence.still[view.later :] * np.tile(stands, 2),
+            floor_m=self._floor.height_m(view.motion.position_m[view.later :]),
+            surface_m_s=self._belt.velocity_m_s,
+        )
+
     def _reference(self, state: int) -> tuple[float, float]:
         """(delay in strides, std) of the event that begins `state`."""
         reference = self.rule.reference
@@ -276,16 +285,6 @@ class _View:
     """(N,)"""
     later: int
     """Index of the first instant that is not decided."""
-
-    def stance_samples(self, floor_m: np.ndarray, surface_m_s: np.ndarray) -> list[StanceSample]:
-        """One for each instant that is not decided; `floor_m` (N, 4), `surface_m_s` (2,)."""
-        stands = np.stack([foot.stance for foot in self.feet], -1)
-        still = self.evidence.still[self.later :] * np.tile(stands, 2)
-        rows = zip(self.stamps_ns[self.later :], stands, still, floor_m[self.later :], strict=True)
-        return [
-            StanceSample(int(stamp_ns), foot, point[:2], point[2:], surface_m_s.copy(), height[:2], height[2:])
-            for stamp_ns, foot, point, height in rows
-        ]
 
 
 def _crossing(odds: np.ndarray, index: int, rising: bool) -> int:

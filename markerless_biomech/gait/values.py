@@ -64,19 +64,16 @@ class StepEvent:
 
 
 @dataclass(frozen=True, eq=False)
-class StanceSample:
-    """How likely each foot, and each of its points, stands at one instant."""
+class Stance:
+    """How likely feet and points stand at N instants. Points: heel left, heel right, toe left, toe right."""
 
-    stamp_ns: int
+    stamps_ns: np.ndarray
+    """(N,)"""
     foot: np.ndarray
-    """(2,) probability that the foot is on the floor."""
-    heel: np.ndarray
-    """(2,) probability that the heel stands still on the floor (on the belt)."""
-    toe: np.ndarray
-    """(2,) the same for the toe."""
-    surface_velocity_m_s: np.ndarray
+    """(N, 2) probability that the foot is on the floor."""
+    still: np.ndarray
+    """(N, 4) probability that the point does not move on the floor (on the belt)."""
+    floor_m: np.ndarray
+    """(N, 4) height (z) at which the point stands, at its place; NaN: not known yet."""
+    surface_m_s: np.ndarray
     """(2,) horizontal velocity of what the feet stand on: the belt's, 0 on a floor."""
-    heel_floor_m: np.ndarray
-    """(2,) height (z) at which the heel point stands, at its place; NaN: not known yet."""
-    toe_floor_m: np.ndarray
-    """(2,) the same for the toe point."""
