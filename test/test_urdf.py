@@ -33,10 +33,10 @@ def _rodrigues(axis: np.ndarray, angle_rad: float) -> np.ndarray:
     return np.eye(3) + np.sin(angle_rad) * cross + (1 - np.cos(angle_rad)) * cross @ cross
 
 
-def _urdf_positions(qpos: np.ndarray) -> dict[str, np.ndarray]:
+def urdf_positions(robot: ElementTree.Element, qpos: np.ndarray) -> dict[str, np.ndarray]:
     """Position of every link in world from the XML alone."""
     pose = {"pelvis": (qpos[:3], matrix_from_xyzw(np.roll(qpos[3:7], -1)))}
-    for joint in ROBOT.findall("joint"):
+    for joint in robot.findall("joint"):
         parent, child = (joint.find(tag).attrib["link"] for tag in ("parent", "child"))  # type: ignore[union-attr]
         position, rotation = pose[parent]
         angle = qpos[7 + JOINT_NAMES.index(joint.attrib["name"])]
@@ -49,7 +49,7 @@ def test_urdf_places_every_body_where_the_model_does():
     parameters = body_parameters(SUBJECT, KEYPOINTS)
     for qpos in random_qpos(np.random.default_rng(8), 5):
         position, _ = body_poses(parameters, jnp.asarray(qpos, jnp.float32))
-        found = _urdf_positions(qpos)
+        found = urdf_positions(ROBOT, qpos)
         for index, name in enumerate(BODY_NAMES, start=1):
             np.testing.assert_allclose(found[name], position[index], atol=POSITION_M, err_msg=name)
 

@@ -56,6 +56,14 @@ class RvizMarkersSettings:
 
 
 @dataclass(frozen=True)
+class HumansSettings:
+    """Parameters of `humans`."""
+
+    rate_hz: float = setting(30.0, "How often the newest state is told.", "Hz", 0.5, 120.0)
+    body_id: str = setting("", "Identifier of the body; empty: a new random one for each track, as REP-155 wants.")
+
+
+@dataclass(frozen=True)
 class LoadSettings:
     """Parameters of `load_generator`, which measures latency: keypoints made beforehand, sent at a fixed rate."""
 

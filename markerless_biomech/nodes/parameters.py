@@ -22,7 +22,7 @@ from rclpy.parameter import Parameter
 
 from ..errors import InputError
 from ..settings import EstimatorSettings, PlayerSettings, from_dict
-from .node_settings import RecorderSettings, RigSimulatorSettings, RvizMarkersSettings, ViewerSettings
+from .node_settings import HumansSettings, RecorderSettings, RigSimulatorSettings, RvizMarkersSettings, ViewerSettings
 
 Settings = TypeVar("Settings")
 
@@ -32,6 +32,7 @@ NODE_SETTINGS = {
     "keypoint_player": PlayerSettings,
     "recorder": RecorderSettings,
     "rviz_markers": RvizMarkersSettings,
+    "humans": HumansSettings,
     "viewer": ViewerSettings,
 }
 """Each has a file in config/."""
