@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import uuid
 from typing import Any
 
@@ -50,6 +51,11 @@ class Humans(Node):
     def __init__(self, **options: Any) -> None:
         super().__init__("humans", **options)
         self._settings = declare_settings(self, HumansSettings)
+        if self._settings.body_id and not re.fullmatch(r"[A-Za-z]\w*", self._settings.body_id, re.ASCII):
+            raise InputError(
+                f"parameter body_id is '{self._settings.body_id}'; expected a letter, then letters, digits and "
+                "underscores, because it becomes part of topic names"
+            )
         self._bodies = Newest(self, TYPES.BodyState, "body_state")
         self._subjects = Newest(self, TYPES.String, "definitions/subject", quality.LATCHED)
         self._transforms = self.create_publisher(TYPES.TFMessage, "/tf", quality.TRANSFORMS)
@@ -92,7 +98,7 @@ class Humans(Node):
             self._forget()
             return
         if self._human is None:
-            identity = self._settings.body_id or uuid.uuid4().hex[:5]
+            identity = self._settings.body_id or new_identity()
             self._human = Human(self, identity, self._model.urdf(identity))
             self._list(body.stamp_ns)
         rotation, position_m = self._model.root(body.qpos)
@@ -112,6 +118,11 @@ class Humans(Node):
         if self._tracked is not None:
             ids = [] if self._human is None else [self._human.identity]
             self._tracked.publish(self._tracked.msg_type(header=header_to_message(TYPES, stamp_ns, ""), ids=ids))
+
+
+def new_identity() -> str:
+    """Five characters, as REP-155 suggests; the first is a letter, which ROS 2 wants of a topic's name."""
+    return f"b{uuid.uuid4().hex[:4]}"
 
 
 class Human:
