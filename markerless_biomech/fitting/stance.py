@@ -16,6 +16,8 @@ import numpy as np
 from ..body.model import BodyParameters, difference, sites_with_jacobian
 from .smoother import Gaussian
 
+Values = jax.Array | np.ndarray
+
 POINTS = 4
 """Heel left, heel right, toe left, toe right."""
 
@@ -39,13 +41,13 @@ LIFTED_M = 0.02
 class Standing:
     """What is known of the feet at T frames, oldest first."""
 
-    still: jax.Array
+    still: Values
     """(T, 4) probability that the point does not move on its surface; 0 where nobody has looked yet."""
-    floor_m: jax.Array
+    floor_m: Values
     """(T, 4) height (z) at which it stands."""
-    floor_known: jax.Array
+    floor_known: Values
     """(T, 4) 0 or 1."""
-    surface_m_s: jax.Array
+    surface_m_s: Values
     """(2,) horizontal velocity of the surface in world."""
 
 
@@ -71,13 +73,13 @@ def unplaced(frames: int) -> FootPoints:
     return FootPoints(jnp.zeros((frames, POINTS, 3)), jnp.zeros((frames, POINTS, 3, 40)))
 
 
-def placed(feet: BodyParameters, qpos: jax.Array) -> FootPoints:
+def placed(feet: BodyParameters, qpos: Values) -> FootPoints:
     """The points of `feet` (four sites) at poses (N, 41)."""
     return FootPoints(*sites_with_jacobian(feet, qpos))
 
 
 def held(
-    points: FootPoints, anchor: jax.Array, qpos: jax.Array, hop_s: jax.Array, valid: jax.Array, standing: Standing
+    points: FootPoints, anchor: Values, qpos: Values, hop_s: Values, valid: Values, standing: Standing
 ) -> tuple[Gaussian, jax.Array, jax.Array]:
     """What holds neighbouring frames to each other, and information (T, 40, 40) and gradient (T, 40) of the heights.
 
@@ -98,11 +100,11 @@ def held(
     return between, information, jnp.einsum("tp,tpi,tp->ti", weight, upward, height)
 
 
-def _pairs(position: jax.Array, hop_s: jax.Array, valid: jax.Array, standing: Standing) -> tuple[jax.Array, jax.Array]:
+def _pairs(position: jax.Array, hop_s: Values, valid: Values, standing: Standing) -> tuple[jax.Array, jax.Array]:
     """Weight (T, 4) and residual (T, 4, 3) of each frame's points against the frame after it."""
     frames = len(hop_s)
-    hops = jnp.roll(hop_s, -1)[:, None]
-    both = standing.still * jnp.roll(standing.still, -1, 0)
+    hops = jnp.roll(jnp.asarray(hop_s), -1)[:, None]
+    both = jnp.asarray(standing.still * jnp.roll(standing.still, -1, 0))
     there = (valid * jnp.roll(valid, -1) * (jnp.arange(frames) < frames - 1))[:, None]
     surface = jnp.append(standing.surface_m_s, 0.0) * hops[..., None]
     residual = jnp.roll(position, -1, 0) - position - surface
