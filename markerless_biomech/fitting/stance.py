@@ -103,13 +103,14 @@ def held(
 def _pairs(position: jax.Array, hop_s: Values, valid: Values, standing: Standing) -> tuple[jax.Array, jax.Array]:
     """Weight (T, 4) and residual (T, 4, 3) of each frame's points against the frame after it."""
     frames = len(hop_s)
-    hops = jnp.roll(jnp.asarray(hop_s), -1)[:, None]
-    both = jnp.asarray(standing.still * jnp.roll(standing.still, -1, 0))
+    hops = jnp.roll(hop_s, -1)[:, None]
+    both = standing.still * jnp.roll(standing.still, -1, 0)
     there = (valid * jnp.roll(valid, -1) * (jnp.arange(frames) < frames - 1))[:, None]
     surface = jnp.append(standing.surface_m_s, 0.0) * hops[..., None]
     residual = jnp.roll(position, -1, 0) - position - surface
     speed = jnp.sqrt(jnp.sum(residual**2, -1)) / hops
-    return there * both * _believed(speed, SWINGING_M_S) * CREEP_S / (CREEP_M**2 * hops), residual
+    firmness = CREEP_S / (CREEP_M**2 * hops)
+    return jnp.asarray(there * both * _believed(speed, SWINGING_M_S) * firmness), residual
 
 
 def _believed(residual: jax.Array, scale: float) -> jax.Array:
