@@ -14,6 +14,7 @@ import pytest
 import viser
 from made_capture import COASTING_S, FOUND_S, LOST_S, recorded, written_bag
 from made_results import START_NS, made_session
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from markerless_biomech.body.model import body_parameters, body_poses
@@ -199,6 +200,20 @@ def test_the_page_is_served_to_this_machine_alone_and_never_shared(server):
     assert server.request_share_url() is None
     with socket.socket() as elsewhere, pytest.raises(OSError):
         elsewhere.connect(("127.0.0.2", server.get_port()))
+
+
+def test_pages_of_others_in_the_same_browser_are_sent_nothing(page, server):
+    url = servers.address(server)
+    protocol = f"viser-v{viser.__version__}"
+    for origin, welcome in ((url, True), ("http://elsewhere.example", False), ("http://127.0.0.1:1", False)):
+        with connect(url.replace("http", "ws"), origin=origin, subprotocols=[protocol], max_size=None) as browser:
+            if welcome:
+                assert len(browser.recv(timeout=60)) > 16
+            else:
+                with pytest.raises(ConnectionClosed):
+                    browser.recv(timeout=60)
+    assert not servers.is_ours("http://named.example:80", "named.example:80", "127.0.0.1")
+    assert servers.is_ours("http://lab:80", "lab:80", "0.0.0.0") and servers.is_ours(None, "", "127.0.0.1")
 
 
 def test_names_cannot_bring_markup_into_the_page(session):

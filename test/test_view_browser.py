@@ -11,6 +11,7 @@ from made_capture import FOUND_S, recorded
 
 from markerless_biomech.viewing.recorded import RecordedMotion
 from markerless_biomech.viewing.server import address, close_server, open_server
+from markerless_biomech.viewing.views import WALKER
 from markerless_biomech.viewing.watch import RecordedPage, turn_pages
 
 pytestmark = pytest.mark.skipif(browser_program() is None, reason=f"no browser here: none of {', '.join(PROGRAMS)}")
@@ -45,6 +46,13 @@ def test_a_browser_draws_the_body_plays_and_asks_nobody_else(tmp_path):
             empty_px = tinted_px(browser.picture())
             head.seek(FOUND_S + 0.05)
             browser.wait_for(lambda: tinted_px(browser.picture()) > empty_px + LEAST_BODY_PX, "the body")
+            client = next(iter(server.get_clients().values()))
+            page.views.look(client, WALKER)
+            older = "/step_words/3"
+            browser.wait_for(lambda: server.scene.get_handle_by_name(older) is not None, "words read when near")
+            before_m = np.array(client.camera.position)
+            head.seek(FOUND_S + 0.25)
+            browser.wait_for(lambda: client.camera.position[0] - before_m[0] > 0.2, "the view to go along at 1.2 m/s")
             browser.click("Play")
             browser.wait_for(lambda: head.time_s == head.length_s, "the end of the recording")
             assert not browser.failures

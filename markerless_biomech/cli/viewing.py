@@ -12,7 +12,7 @@ import click
 from ..viewing.server import HOST, LOOPBACK, PORT, address, close_server, open_server
 from .live import load_node_module
 from .options import PATH
-from .running import Answer, command, say
+from .running import Answer, command, progress_bar, say
 
 
 @command("view", show=lambda _: None)
@@ -51,7 +51,8 @@ def _play(bag: Path, host: str, port: int, open_browser: bool) -> Answer:
 
     server = open_server(host, port)
     try:
-        motion = read_motion(bag)
+        with progress_bar("reading"):
+            motion = read_motion(bag)
         page = RecordedPage(server, motion)
         with until_told_to_stop() as stop:
             _announce(server, host, open_browser)

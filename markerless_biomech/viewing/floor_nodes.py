@@ -47,7 +47,7 @@ class FloorNodes:
             if self._revision_from_id.get(one.id) != revision:
                 self._revision_from_id[one.id] = revision
                 self._add_print(one)
-        self._word([one for one in prints[-WORDED if near else -1 :] if _words(one)])
+        self._word([one for one in prints if _words(one)][-WORDED if near else -1 :])
         self._draw_lines(progression_m)
 
     def flash(self, steps: Sequence[StepEvent], now_ns: int) -> None:

@@ -17,7 +17,7 @@ from .moment import Capture, Moment, Trace
 
 SILENT_S = 0.3
 """A state older than this is none."""
-PRINTS = 400
+PRINTS = 60
 """Footprints that stay."""
 TRACE_S = 5.0
 """Length of the traces."""

@@ -6,11 +6,13 @@ import contextlib
 import io
 import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import InputError
 
 HOST, PORT = "127.0.0.1", 8080
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EVERYWHERE = ("0.0.0.0", "::", "")
 
 
 def open_server(host: str = HOST, port: int = PORT, title: str = "markerless_biomech") -> Any:
@@ -30,6 +32,7 @@ def open_server(host: str = HOST, port: int = PORT, title: str = "markerless_bio
     if port and server.get_port() != port:
         server.stop()
         raise InputError(taken(host, port))
+    _refuse_strangers(server, host)
     server.request_share_url = _refuse_to_share  # type: ignore[method-assign]
     server.gui.configure_theme(show_logo=False, show_share_button=False, brand_color=(33, 92, 138))
     return server
@@ -43,7 +46,7 @@ def close_server(server: Any) -> None:
 
 def address(server: Any) -> str:
     """The page's URL."""
-    host = server.get_host()
+    host = "localhost" if server.get_host() in EVERYWHERE else server.get_host()
     return f"http://{f'[{host}]' if ':' in host else host}:{server.get_port()}"
 
 
@@ -61,7 +64,7 @@ def check_free(host: str, port: int) -> None:
         raise InputError(f"port {port} is kept for the system's own programs; give --port 1024 or higher") from error
     except OSError as error:
         raise InputError(
-            taken(host, port) if _is_ours(host) else f"cannot listen at {host}:{port} ({error.strerror})"
+            taken(host, port) if _is_of_this_machine(host) else f"cannot listen at {host}:{port} ({error.strerror})"
         ) from error
 
 
@@ -70,7 +73,7 @@ def taken(host: str, port: int) -> str:
     return f"port {port} of {host} is taken by another program; end that, or give another --port, such as {port + 1}"
 
 
-def _is_ours(host: str) -> bool:
+def _is_of_this_machine(host: str) -> bool:
     """Whether it is an address of this machine: only the port can be the trouble."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         try:
@@ -78,6 +81,35 @@ def _is_ours(host: str) -> bool:
         except OSError:
             return False
     return True
+
+
+def _refuse_strangers(server: Any, host: str) -> None:
+    """Turn away pages of other origins that are open in a browser on this machine, before they are sent anything.
+
+    viser has no setting for it; without, any web page could listen in. A test holds what is used of its inside.
+    """
+    sockets = server._websock_server
+
+    async def check(connection: Any) -> None:
+        socket_of_client = sockets._live_connections[connection.client_id]
+        headers = socket_of_client.request.headers
+        if not is_ours(headers.get("Origin"), headers.get("Host", ""), host):
+            await socket_of_client.close(1008, "this page is served to itself alone")
+
+    sockets.on_client_connect(check)
+
+
+def is_ours(origin: str | None, asked: str, host: str) -> bool:
+    """Whether a connection comes from our own page (or from no page at all).
+
+    `origin`, `asked`: its Origin and Host headers; `host`: where we listen. On loopback the name asked for must be one
+    of loopback's, lest somebody gives this machine a name of his own.
+    """
+    if origin is None:
+        return True
+    if urlsplit(origin).netloc != asked:
+        return False
+    return host not in LOOPBACK or urlsplit(f"//{asked}").hostname in LOOPBACK
 
 
 def _refuse_to_share(verbose: bool = True) -> None:

@@ -58,10 +58,14 @@ class Views:
     def _welcome(self, client: Any) -> None:
         choice = client.gui.add_dropdown("View", (EVERYTHING, WALKER), initial_value=EVERYTHING, order=10)
         self._choices[client.client_id] = choice
-        choice.on_update(lambda _: self._turn(client, choice.value))
+        choice.on_update(lambda _: self.look(client, choice.value))
 
-    def _turn(self, client: Any, chosen: str) -> None:
-        """Look from where that view begins."""
+    def look(self, client: Any, chosen: str) -> None:
+        """Let a browser look from where EVERYTHING or WALKER begins."""
+        choice = self._choices[client.client_id]
+        if choice.value != chosen:
+            choice.value = chosen  # comes back here
+            return
         eye_m, target_m = self._everything
         if chosen == WALKER and self._walker_m is not None:
             target_m = self._walker_m

@@ -46,8 +46,8 @@ class RecordedPage:
         self._server, self._motion = server, motion
         self.player = Player(PlayHead(motion.length_s), motion.results)
         self._panels = Panels(server, self.player)
-        self._views = Views(server)
-        self._stage = Stage(server, motion.capture, self._views)
+        self.views = Views(server)
+        self._stage = Stage(server, motion.capture, self.views)
         self._drawn: tuple[float, str, bool] | None = None
         self._count = 0
         self.advance(0.0)
@@ -57,7 +57,7 @@ class RecordedPage:
         head = self.player.head
         head.advance(elapsed_s)
         time_s, result = head.time_s, self.player.result
-        now = (time_s, result, self._views.anybody_near())
+        now = (time_s, result, self.views.anybody_near())
         changed = now != self._drawn
         with self._server.atomic():
             if changed:
@@ -76,7 +76,7 @@ class LivePage:
 
     def __init__(self, server: Any, feed: LiveFeed) -> None:
         self._server, self._feed = server, feed
-        self._panels, self._views = Panels(server), Views(server)
+        self._panels, self.views = Panels(server), Views(server)
         self._stage: Stage | None = None
         self._version = -1
         self._count = 0
@@ -100,7 +100,7 @@ class LivePage:
         """A scene for another subject or another rig."""
         if self._stage is not None:
             self._stage.remove()
-        self._stage, self._version = Stage(self._server, capture, self._views), version
+        self._stage, self._version = Stage(self._server, capture, self.views), version
 
 
 def turn_pages(advance: Callable[[float], None], stop: threading.Event, rate_hz: float = RATE_HZ) -> None:
