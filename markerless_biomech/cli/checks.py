@@ -53,6 +53,7 @@ CORE = ("numpy", "scipy", "jax", "mujoco", "opencv-python-headless", "rosbags", 
 OPTIONAL = (
     ("message_filters", "frame sets with sync: approximate; the default needs none"),
     ("launch_ros", "ros2 launch; 'markerless-biomech demo' needs none"),
+    ("viser", "'markerless-biomech view', the page in the browser; 'report' needs none"),
 )
 
 

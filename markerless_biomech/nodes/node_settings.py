@@ -80,5 +80,7 @@ class LoadSettings:
 class ViewerSettings:
     """Parameters of `viewer`."""
 
-    host: str = setting("127.0.0.1", "Address of this machine that the page is served at; others than it may not watch.")
+    host: str = setting(
+        "127.0.0.1", "Address at which the page is served; by default nobody but this machine may watch."
+    )
     port: int = setting(8080, "Port of the page; 0: any that is free.", "", 0, 65535)
