@@ -24,7 +24,8 @@ def site_covariances(sites_m: np.ndarray, sites_std_m: np.ndarray, cameras_m: np
 
     BodyState says how large a site's uncertainty is (`sites_std_m` (K,), root mean square over the axes), not where it
     lies. It is taken to lie as that of lines of sight of the same angular precision that meet there: information
-    sum (I - d d') / r^2 over the cameras, with d the unit direction and r the distance.
+    sum (I - d d') / r^2 over the cameras, with d the unit direction and r the distance. The size is the fit's, the
+    shape a sketch, because the skeleton ties sites together: see docs/rviz.md.
     """
     if not len(cameras_m):
         return np.eye(3) * np.asarray(sites_std_m, dtype=float)[:, None, None] ** 2
