@@ -8,7 +8,6 @@ one does. A value in, a value out; C cameras.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import jax
@@ -17,7 +16,7 @@ import numpy as np
 
 from .body.shape import shape_covariance, shape_model, shape_vector
 from .body.subject import Subject
-from .cameras.alignment import steps_of_gauge, world_steps
+from .cameras.alignment import steps_of_gauge, without_gauge, world_steps
 from .cameras.calibrated_camera import Rig
 from .cameras.increments import POSE, refined
 from .cameras.refinement import RigFit, fitted_rig
@@ -43,6 +42,9 @@ PRIOR_DEG, PRIOR_M = 1.0, 0.02
 
 ITERATIONS = 4
 
+STRAYS, ALIGNMENTS = 3.0, 30
+"""A camera so many standard deviations from where the others go counts a quarter in the alignment; its iterations."""
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -50,8 +52,6 @@ class Batch:
 
     frame_sets: tuple
     qpos: np.ndarray
-    moved: tuple[str, ...] = ()
-    """Cameras that are known not to stand where the rig in use has them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ class RigRefiner:
             kept * knowledge.weighted + believed @ fitted.rig.ravel(),
         )
         covariance = np.linalg.inv(self._nominal + after.information)
-        numbers = self._without_gauge(self.numbers(after), np.asarray(piece.cameras.rotation), covariance, batch.moved)
+        numbers = self._without_gauge(self.numbers(after), np.asarray(piece.cameras.rotation), covariance)
         cameras = jax.device_put(refined(piece.cameras, jnp.asarray(numbers, jnp.float32)))
         return after, fitted_rig(self.reference, self._names, cameras, piece.cameras, numbers, covariance)
 
@@ -140,23 +140,28 @@ class RigRefiner:
         observed = jax.tree.map(lambda x: x[rows], piece.observed)
         return replace(piece, times_s=piece.times_s[rows], qpos=piece.qpos[rows], observed=observed)
 
-    def _without_gauge(
-        self, numbers: np.ndarray, rotation: np.ndarray, covariance: np.ndarray, moved: Sequence[str]
-    ) -> np.ndarray:
-        """Increments less the similarity that fits the cameras that stood still best, each by how well it is known."""
-        still = [index for index, name in enumerate(self._names) if name not in moved]
-        if len(still) < 3:
+    def _without_gauge(self, numbers: np.ndarray, rotation: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+        """Increments less the similarity that fits most cameras best, each by how well it is known: one that has moved
+        does not take the others along."""
+        if len(numbers) < 3:
             return numbers
-        cameras = list(self.reference.cameras.values())
-        gauge = steps_of_gauge(np.array([camera.position_m for camera in cameras]))
-        to_world = world_steps(rotation)
-        steps = to_world @ numbers.ravel()
-        weight = np.zeros((len(steps), len(steps)))
-        for index in still:
-            own = slice(POSE * index, POSE * index + POSE)
-            weight[own, own] = np.linalg.inv((to_world @ covariance @ to_world.T)[own, own])
-        common = np.linalg.solve(gauge.T @ weight @ gauge, gauge.T @ weight @ steps)
-        return (to_world.T @ (steps - gauge @ common)).reshape(numbers.shape)
+        position_m = np.array([camera.position_m for camera in self.reference.cameras.values()])
+        gauge, to_world = steps_of_gauge(position_m), world_steps(rotation)
+        left = steps = to_world @ numbers.ravel()
+        apart = without_gauge(position_m) @ to_world
+        spread = apart @ covariance @ apart.T
+        rows = [slice(POSE * index, POSE * index + POSE) for index in range(len(numbers))]
+        information = [np.linalg.inv(spread[own, own]) for own in rows]
+        scale = np.inf
+        for _ in range(ALIGNMENTS):
+            strays = np.array([left[own] @ known @ left[own] for own, known in zip(rows, information, strict=True)])
+            # At first wide, so that the farthest is found before it is left out.
+            scale = max(STRAYS**2 * POSE, min(0.5 * scale, strays.max()))
+            weight = np.zeros_like(spread)
+            for own, known, stray in zip(rows, information, strays, strict=True):
+                weight[own, own] = known / (1.0 + stray / scale) ** 2
+            left = steps - gauge @ np.linalg.solve(gauge.T @ weight @ gauge, gauge.T @ weight @ steps)
+        return (to_world.T @ left).reshape(numbers.shape)
 
 
 def len_of(stretch: Stretch) -> int:

@@ -59,13 +59,13 @@ def test_a_camera_that_moved_is_found_and_the_others_stay(walk):
     refiner = RigRefiner(rig, SUBJECT, SET, half_life_s=10.0)
     knowledge, fit = refiner.nothing(), None
     for seed in (0, 1, 2):
-        knowledge, fit = refiner.take(knowledge, Batch(seen(true, walk, seed), walk, (name,)))
+        knowledge, fit = refiner.take(knowledge, Batch(seen(true, walk, seed), walk))
     assert fit is not None
     for other, camera in fit.rig.cameras.items():
         wanted = true.cameras[other]
         error_deg = rotation_angle_deg(camera.world_from_camera[0], wanted.world_from_camera[0])
-        # a tenth of what moved: 25 points at 2 px of 1100 tell each camera to 0.02 deg in these seconds
-        assert error_deg < 0.06, other
+        # 25 points at 2 px of 1100 tell each camera to 0.02 deg in these seconds: three SD, and the alignment's own
+        assert error_deg < 0.07, other
         assert np.linalg.norm(camera.position_m - wanted.position_m) < 0.005, other
 
 

@@ -26,7 +26,6 @@ from .residuals import (
     Observations,
     ReprojectionSummary,
     folded,
-    image_blocks,
     image_residuals,
     joint_limits,
     noise_px,
@@ -171,7 +170,9 @@ def add_spread(
     parameters = shape_parameters(model, shape)
     sites_m, jacobian = sites_with_jacobian(parameters, qpos)
     still = jnp.zeros((qpos.shape[0], Q))
-    blocks, _ = image_blocks(cameras, sites_m, jacobian, still, thin, noise_px(noise.cameras, qpos, noise.noise_m))
+    _, blocks, _ = image_residuals(
+        cameras, sites_m, jacobian, still, thin, noise_px(noise.cameras, qpos, noise.noise_m)
+    )
     information = blocks.information * (every * valid)[:, None, None, None]
 
     def cost(shape: jax.Array, step: jax.Array) -> jax.Array:
@@ -299,7 +300,7 @@ def states_chunk(
     weight = jnp.where(valid, observed.weight, 0.0) * frames.valid[BEFORE:-AFTER, None, None]
     used = weight > 0
     standard = jnp.clip(residual * jnp.sqrt(weight)[..., None] / sigma_px[..., None], -3.0, 3.0)
-    blocks, _ = image_blocks(cameras, sites_m, jacobian, velocity, observed, sigma_px[..., 0])
+    _, blocks, _ = image_residuals(cameras, sites_m, jacobian, velocity, observed, sigma_px[..., 0])
     often = (jnp.sum(used, 1) > 1)[..., None]
     information = jnp.where(often[..., None], blocks.information, jnp.eye(3))
     pull = solve_triangular(jnp.linalg.cholesky(information), blocks.gradient[..., None], lower=True)[..., 0]

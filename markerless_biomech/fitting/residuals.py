@@ -116,7 +116,7 @@ def reprojection(
     """
     sites, jacobian = sites_with_jacobian(parameters, qpos)
     sigma_px = noise_px(cameras, qpos, noise_m)
-    blocks, summary = image_blocks(cameras, sites, jacobian, velocity, observations, sigma_px, robust_scale)
+    _, blocks, summary = image_residuals(cameras, sites, jacobian, velocity, observations, sigma_px, robust_scale)
     return folded(blocks, jacobian), summary
 
 
@@ -140,19 +140,6 @@ class ImageResiduals:
     """(..., C, K, 2) of the site in the image"""
 
 
-def image_blocks(
-    cameras: Cameras,
-    sites: jax.Array,
-    jacobian: jax.Array,
-    velocity: jax.Array,
-    observations: Observations,
-    sigma_px: jax.Array,
-    robust_scale: jax.Array | float | None = None,
-) -> tuple[ImageBlocks, ReprojectionSummary]:
-    """`reprojection` for sites (..., K, 3), their Jacobian (..., K, 3, 40) and sigma_px (..., C), before folding."""
-    return image_residuals(cameras, sites, jacobian, velocity, observations, sigma_px, robust_scale)[1:]
-
-
 def image_residuals(
     cameras: Cameras,
     sites: jax.Array,
@@ -162,7 +149,8 @@ def image_residuals(
     sigma_px: jax.Array,
     robust_scale: jax.Array | float | None = None,
 ) -> tuple[ImageResiduals, ImageBlocks, ReprojectionSummary]:
-    """`image_blocks` and what it sums, for those who ask how it depends on the cameras."""
+    """`reprojection` for sites (..., K, 3), their Jacobian (..., K, 3, 40) and sigma_px (..., C), before folding; and
+    the residuals that it sums, for those who ask how they depend on the cameras."""
     image_px, valid, d_image = project_with_jacobian(cameras, sites)
     site_velocity = jnp.einsum("...kiq,...q->...ki", jacobian, velocity)
     speed_px_s = jnp.einsum("...ckai,...ki->...cka", d_image, site_velocity)

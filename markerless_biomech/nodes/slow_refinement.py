@@ -7,7 +7,6 @@ not decided here.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from ..cameras.calibrated_camera import Rig
 from ..cameras.frame_sets import FrameSet
 from ..cameras.refinement import RigFit
 from ..keypoints import KeypointSet
+from ..recording.metrics import rotation_angle_deg
 from ..results import Tracking
 from ..rig_refinement import Batch
 from .refinement_process import Refined, Refinement
@@ -43,7 +43,8 @@ LEAST_DEG, LEAST_M = 0.02, 0.002
 class _Collected:
     """A batch that grows."""
 
-    frame_sets: deque[FrameSet]
+    frame_sets: dict[int, FrameSet]
+    """By stamp (ns), in order of time."""
     qpos: dict[int, np.ndarray]
     """Settled poses by stamp (ns)."""
 
@@ -57,7 +58,7 @@ class SlowRefinement:
         self._logger = logger
         self._module = process
         # owned by the worker thread
-        self._growing = _Collected(deque(), {})
+        self._growing = _Collected({}, {})
         # exchanged whole between the threads
         self._full: _Collected | None = None
         # owned by the executor's thread
@@ -91,27 +92,27 @@ class SlowRefinement:
         """A frame set was fitted, and earlier ones have settled."""
         growing, estimate = self._growing, outcome.estimate
         if estimate.reset or (estimate.live is not None and estimate.live.tracking is Tracking.LOST):
-            self._growing = _Collected(deque(), {})
+            self._growing = _Collected({}, {})
             return
-        last = growing.frame_sets[-1].stamp_ns if growing.frame_sets else 0
-        if outcome.frame_set.frames and outcome.frame_set.stamp_ns - last >= 0.9e9 / THIN_HZ:
-            growing.frame_sets.append(outcome.frame_set)
-        wanted = {frame_set.stamp_ns for frame_set in growing.frame_sets}
+        stamp_ns = outcome.frame_set.stamp_ns
+        last_ns = next(reversed(growing.frame_sets), 0)
+        if outcome.frame_set.frames and stamp_ns - last_ns >= 0.9e9 / THIN_HZ:
+            growing.frame_sets[stamp_ns] = outcome.frame_set
         growing.qpos |= {
             body.stamp_ns: np.asarray(body.qpos)
             for body in estimate.settled
-            if body.stamp_ns in wanted and body.tracking is Tracking.TRACKED
+            if body.stamp_ns in growing.frame_sets and body.tracking is Tracking.TRACKED
         }
-        if growing.frame_sets and outcome.frame_set.stamp_ns - growing.frame_sets[0].stamp_ns > BATCH_S * 1e9:
+        if stamp_ns - next(iter(growing.frame_sets), stamp_ns) > BATCH_S * 1e9:
             # Those of the last moments have not settled yet; they are left out.
-            self._full, self._growing = growing, _Collected(deque(), {})
+            self._full, self._growing = growing, _Collected({}, {})
 
     def forget_batch(self) -> None:
         """What waits to be sent was seen while a camera moved: it would be blamed on all."""
         self._full = None
 
-    def keep_house(self, moved: tuple[str, ...] = ()) -> bool:
-        """Send what is full, take what has come; whether the rig is known anew. `moved`: cameras known to have."""
+    def keep_house(self) -> bool:
+        """Send what is full, take what has come; whether the rig is known anew."""
         if self._process is None:
             return False
         new = False
@@ -129,10 +130,10 @@ class SlowRefinement:
         full = self._full
         if full is not None and not self._asked:
             self._full, self._asked = None, True
-            frame_sets = tuple(one for one in full.frame_sets if one.stamp_ns in full.qpos)
+            frame_sets = tuple(one for stamp_ns, one in full.frame_sets.items() if stamp_ns in full.qpos)
             if frame_sets:
                 qpos = np.array([full.qpos[one.stamp_ns] for one in frame_sets], np.float32)
-                self._process.ask(Batch(frame_sets, qpos, moved))
+                self._process.ask(Batch(frame_sets, qpos))
             else:
                 self._asked = False
         return new
@@ -159,7 +160,6 @@ def _elsewhere(fit: RigFit, in_use: Rig, name: str) -> bool:
     camera, other = fit.rig.cameras[name], in_use.cameras[name]
     std = np.sqrt(np.diagonal(fit.covariance[name]))
     shift_m = float(np.linalg.norm(camera.position_m - other.position_m))
-    turn = camera.world_from_camera[0] @ other.world_from_camera[0].T
-    turn_rad = float(np.arccos(np.clip((np.trace(turn) - 1.0) / 2.0, -1.0, 1.0)))
+    turn_deg = float(rotation_angle_deg(camera.world_from_camera[0], other.world_from_camera[0]))
     far = shift_m > max(SURE * float(np.linalg.norm(std[:3])), LEAST_M)
-    return far or turn_rad > max(SURE * float(np.linalg.norm(std[3:])), float(np.radians(LEAST_DEG)))
+    return far or turn_deg > max(SURE * float(np.degrees(np.linalg.norm(std[3:]))), LEAST_DEG)
