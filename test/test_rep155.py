@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from body_oracle import oracle_poses, random_qpos, random_subject, scaled_model
+from test_urdf import rodrigues
 
 from markerless_biomech.body.names import JOINT_NAMES
 from markerless_biomech.body.rep155 import HRI_JOINTS, HriBody
@@ -14,12 +15,6 @@ KEYPOINTS = load_keypoint_set("coco_17")
 SUBJECT = random_subject(np.random.default_rng(3), KEYPOINTS)
 BODY = HriBody(SUBJECT)
 ROBOT = ElementTree.fromstring(BODY.urdf("a1b2c"))
-
-
-def rodrigues(axis: np.ndarray, angle_rad: float) -> np.ndarray:
-    x, y, z = axis
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle_rad) * cross + (1 - np.cos(angle_rad)) * cross @ cross
 
 
 def numbers(text: str) -> np.ndarray:

@@ -27,7 +27,7 @@ def _numbers(element: ElementTree.Element, path: str, attribute: str) -> np.ndar
     return np.array([float(x) for x in found.attrib[attribute].split()])
 
 
-def _rodrigues(axis: np.ndarray, angle_rad: float) -> np.ndarray:
+def rodrigues(axis: np.ndarray, angle_rad: float) -> np.ndarray:
     x, y, z = axis
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + np.sin(angle_rad) * cross + (1 - np.cos(angle_rad)) * cross @ cross
@@ -40,7 +40,7 @@ def urdf_positions(robot: ElementTree.Element, qpos: np.ndarray) -> dict[str, np
         parent, child = (joint.find(tag).attrib["link"] for tag in ("parent", "child"))  # type: ignore[union-attr]
         position, rotation = pose[parent]
         angle = qpos[7 + JOINT_NAMES.index(joint.attrib["name"])]
-        turned = rotation @ _rodrigues(_numbers(joint, "axis", "xyz"), angle)
+        turned = rotation @ rodrigues(_numbers(joint, "axis", "xyz"), angle)
         pose[child] = (position + rotation @ _numbers(joint, "origin", "xyz"), turned)
     return {link: position for link, (position, _) in pose.items()}
 

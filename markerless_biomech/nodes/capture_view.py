@@ -14,13 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import yaml
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 
 from ..cameras.calibrated_camera import Rig
 from ..cameras.rig import camera_from_info, rig_from_text
 from ..errors import InputError
+from ..files import yaml_content
 from ..gait.values import StepEvent
 from ..keypoints import KeypointFrame, KeypointSet, keypoint_set_from_text
 from ..recording.messages import keypoint_frame_from_message
@@ -110,14 +110,14 @@ class CaptureView:
             )
             self._raw_frames[name] = deque(maxlen=KEPT_FRAMES)
         for data in self._keypoints[name].take_all():
-            self._raw_frames[name].append((stamp_of(data), data))
-            self._heard_s["keypoints"] = time.monotonic()
+            if self._understood(data, lambda data, name=name: self._raw_frames[name].append((stamp_of(data), data))):
+                self._heard_s["keypoints"] = time.monotonic()
 
     def _frames_near(self, stamp_ns: int) -> dict[str, KeypointFrame]:
         """Of each camera the frame nearest to an instant, by name."""
         found = {}
-        for name, frames in self._raw_frames.items():
-            nearest_ns, data = min(frames, key=lambda frame: abs(frame[0] - stamp_ns), default=(0, b""))
+        for name, frames in [(name, frames) for name, frames in self._raw_frames.items() if frames]:
+            nearest_ns, data = min(frames, key=lambda frame: abs(frame[0] - stamp_ns))
             if abs(nearest_ns - stamp_ns) < TOGETHER_NS:
                 message = deserialize_message(data, TYPES.Keypoints2D)
                 self._understood(message, lambda message, name=name: found.update({name: self._frame(name, message)}))
@@ -145,7 +145,8 @@ class CaptureView:
         self._rectified_known.clear()
 
     def _take_subject(self, message: Any) -> None:
-        height_m = yaml.safe_load(message.data).get("height_m")
+        content = yaml_content(message.data, "definitions/subject")
+        height_m = content.get("height_m") if isinstance(content, dict) else None
         self.foot_length_m = FOOT_BY_STATURE * height_m if isinstance(height_m, float) else LENGTH_M
 
     def _take_keypoint_set(self, message: Any) -> None:

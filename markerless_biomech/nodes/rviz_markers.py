@@ -7,6 +7,7 @@ definitions of the estimator in the same namespace.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,6 +34,8 @@ SELDOM_S, RENEWED_S = 0.25, 1.0
 comes late."""
 SHORT_LIFE_S, LONG_LIFE_S = 0.5, 3.0
 """How long markers outlive this node: those of every drawing, and cameras and steps."""
+GIVES_WAY = 5
+"""Niceness of the process: the fit comes first."""
 REFUSED_S = 1.0
 """Of messages that are not understood one is told of in this time."""
 
@@ -119,6 +122,7 @@ class RvizMarkers(Node):
 
 
 def main() -> None:
+    os.nice(GIVES_WAY)
     run(RvizMarkers)
 
 
