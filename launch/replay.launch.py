@@ -15,7 +15,9 @@ import tempfile
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, Shutdown, TimerAction
+from launch.events import matches_action
+from launch.events.process import ShutdownProcess
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
@@ -34,6 +36,8 @@ ARGUMENTS = {
 }
 START_LIMIT_S = 600.0
 """Compiling for the first time on a slow machine."""
+LAST_WORDS_S = 1.0
+"""An estimator that is stopped says what was still open; the recorder hears it."""
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -53,7 +57,7 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     """The player; with refit the estimator too, and a recorder where `out` is given."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     playing = {
-        "bag": given["bag"],
+        "bag": str(Path(given["bag"]).absolute()),
         "mode": given["mode"],
         "recorded_results": is_true(given["recorded_results"]),
         "rate": float(given["rate"]),
@@ -61,19 +65,27 @@ def start_nodes(context: LaunchContext) -> list[Node]:
         "start_delay_s": float(given["start_delay_s"]),
         "wait_for_subscribers_s": START_LIMIT_S,
     }
-    player = node("keypoint_player", parameters=[playing], on_exit=Shutdown(reason="the bag has ended"))
+    end = Shutdown(reason="the bag has ended")
     if given["mode"] == "show":
-        return [player]
+        return [node("keypoint_player", parameters=[playing], on_exit=end)]
+    fitting = estimator(
+        context, given["bag"], given["subject_file"], on_exit=[TimerAction(period=LAST_WORDS_S, actions=[end])]
+    )
+    player = node(
+        "keypoint_player",
+        parameters=[playing],
+        on_exit=EmitEvent(event=ShutdownProcess(process_matcher=matches_action(fitting))),
+    )
     recorders = [node("recorder", parameters=[{"bag": given["out"], "use_sim_time": True}])] if given["out"] else []
-    return [*recorders, estimator(context, given["bag"], given["subject_file"]), player]
+    return [*recorders, fitting, player]
 
 
-def estimator(context: LaunchContext, bag: str, subject_file: str) -> Node:
+def estimator(context: LaunchContext, bag: str, subject_file: str, **options) -> Node:
     """Started with what is in the bag."""
     unpacked = unpack(context, bag)
     other = {"use_sim_time": True, **({"subject_file": str(Path(subject_file).absolute())} if subject_file else {})}
     params_file = ParameterFile(unpacked["params_file"])
-    return node("motion_estimator", namespace=unpacked["namespace"], parameters=[params_file, other])
+    return node("motion_estimator", namespace=unpacked["namespace"], parameters=[params_file, other], **options)
 
 
 def unpack(context: LaunchContext, bag: str) -> dict:

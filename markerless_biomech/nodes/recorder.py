@@ -65,6 +65,7 @@ class Recorder(Node):
             return
         self._bag.close()
         if self._bag.count:
+            self._say_missing()
             self.get_logger().info(f"recorded {self._bag.count} messages into {self._bag.path}")
         else:
             self.get_logger().warning("no message came, so there is no bag")
@@ -112,13 +113,15 @@ class Recorder(Node):
             self._give_up(error)
 
     def _complain(self) -> None:
-        """Once, when something has come: what a refit will miss if it goes on so."""
-        if not self._bag.count:
-            return
-        self._complaint.cancel()
+        """Once, when keypoints have come: what a refit will miss if it goes on so."""
+        if any(topic.endswith("/keypoints") for topic in self._bag.topics):
+            self._complaint.cancel()
+            self._say_missing()
+
+    def _say_missing(self) -> None:
         missing = self._bag.missing()
         if missing and not self.settings.topics:
-            self.get_logger().warning(f"not recorded so far, and needed for a refit: {', '.join(missing)}")
+            self.get_logger().warning(f"not recorded, but needed for a refit: {', '.join(missing)}")
 
     def _give_up(self, error: OSError) -> None:
         """The disk is full, or gone: what was written stays."""

@@ -67,6 +67,8 @@ def run(make_node: Callable[[], Node], arguments: Sequence[str] | None = None) -
 
 def _end(code: int) -> None:
     """End the process. A compilation in progress would crash in the shutdown of the interpreter."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the interpreter's shutdown would let a second one kill it
     if any(thread.is_alive() for thread in threading.enumerate() if thread is not threading.main_thread()):
         sys.stdout.flush()
         sys.stderr.flush()
