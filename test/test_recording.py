@@ -15,6 +15,7 @@ from markerless_biomech.recording.live_bag import LiveBag, about_recording, give
 from markerless_biomech.recording.messages import keypoint_frame_to_message, transforms_to_message
 from markerless_biomech.recording.playing import REFIT, SHOW, frames_of_ours, played_names, without_frames
 from markerless_biomech.recording.recorded_session import read_session
+from markerless_biomech.recording.replay import copy_input
 from markerless_biomech.recording.session_bag import write_cameras, write_definitions, write_frame
 from markerless_biomech.recording.topic_roles import is_recorded
 from markerless_biomech.recording.unpacking import rig_namespace, unpack
@@ -202,6 +203,16 @@ def test_a_robot_of_the_lab_is_not_taken_for_the_person(tmp_path):
         writer.write_text("/robot_description", '<robot name="arm"><link name="gripper"/></robot>', START_NS)
     with open_bag(tmp_path / "bag") as bag:
         assert not frames_of_ours(bag)
+
+
+def test_a_replay_without_ros_keeps_frames_of_others_too(session, tmp_path):
+    bag = recorded(session, tmp_path / "bag")
+    with BagWriter(tmp_path / "out") as writer:
+        copy_input(writer, bag)
+    with open_bag(tmp_path / "out") as reader:
+        assert "/definitions/subject" not in reader.topics and reader.count("/cam0/keypoints") == 15
+        (transforms,) = [message.transforms for _, message, _ in reader.messages({"/tf"})]
+    assert [one.child_frame_id for one in transforms] == ["gripper"]
 
 
 # --- what an estimator is started with -------------------------------------------------------------------------------

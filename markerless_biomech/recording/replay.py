@@ -77,7 +77,7 @@ def replay(
     capture.estimator.set_rig(session.rig)
     capture.compile()
     with BagWriter(out, force) as writer:
-        _copy_input(writer, Path(bag))
+        copy_input(writer, Path(bag))
         results = ResultWriter(writer, session, subject, settings)
         return _drive(capture, session, results, progress)
 
@@ -109,7 +109,7 @@ def _drive(capture: Capture, session: RecordedSession, results: ResultWriter, pr
     )
 
 
-def _copy_input(writer: BagWriter, bag: Path) -> None:
+def copy_input(writer: BagWriter, bag: Path) -> None:
     """Everything of the input but earlier results, byte for byte; of /tf only frames of others."""
     with open_bag(bag) as reader:
         ours = frames_of_ours(reader)
