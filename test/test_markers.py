@@ -1,5 +1,7 @@
 """MarkerArrays of a capture: what RViz would complain about is not in them, and nothing stale stays."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 from visualization_msgs.msg import Marker
@@ -10,6 +12,7 @@ from markerless_biomech.nodes.markers.cameras import draw_cameras
 from markerless_biomech.nodes.markers.canvas import Canvas
 from markerless_biomech.nodes.markers.keypoints import draw_keypoints
 from markerless_biomech.nodes.markers.steps import draw_steps
+from markerless_biomech.nodes.rviz_markers import LONG_LIFE_S, SELDOM_S, Layer
 from markerless_biomech.recording.camera_health import fitted_cameras
 from markerless_biomech.results import BodyEstimate, Tracking, lost
 from markerless_biomech.scene.footprints import Footprints
@@ -139,3 +142,12 @@ def test_a_moved_camera_is_red_and_drawn_where_it_was_too():
     assert markers["frusta", 1].color.r > 0.7 > 0.3 > markers["frusta", 0].color.r
     assert ("calibrated", 1) in markers and ("calibrated", 0) not in markers
     assert "MOVED" in markers["residuals", 1].text
+
+
+def test_what_stays_is_renewed_in_time_and_drawn_seldom():
+    layer = Layer(Mock(), "markers/steps", LONG_LIFE_S)
+    times_s = np.arange(0.0, 10.0, 1 / 15)
+    quiet = np.diff([now_s for now_s in times_s if layer.due(False, now_s)])
+    assert len(quiet) and quiet.max() < LONG_LIFE_S / 2
+    busy = np.diff([now_s for now_s in 20.0 + times_s if layer.due(True, now_s)])
+    assert busy.min() >= SELDOM_S - 1e-9 and busy.max() < SELDOM_S + 0.1

@@ -18,6 +18,7 @@ from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from visualization_msgs.msg import MarkerArray
 
+from ..cameras.calibrated_camera import Rig
 from . import quality
 from .capture_view import CaptureView
 from .markers.body import draw_body, draw_flashes, draw_status
@@ -48,6 +49,16 @@ class Layer:
             MarkerArray, topic, quality.RESULTS, event_callbacks=quality.NO_PUBLISHER_EVENTS
         )
         self._canvas = Canvas(lifetime_s)
+        self._news, self._drawn_s = True, -RENEWED_S
+
+    def due(self, news: bool, now_s: float) -> bool:
+        """Whether what stays is to be drawn now: it has changed, or late comers may be waiting for it."""
+        self._news |= news
+        since_s = now_s - self._drawn_s
+        if since_s < (SELDOM_S if self._news else RENEWED_S):
+            return False
+        self._news, self._drawn_s = False, now_s
+        return True
 
     def draw(self, stamp_ns: int, frame_id: str, paint: Callable[[Canvas], None]) -> None:
         """Publish what `paint` draws."""
@@ -68,9 +79,7 @@ class RvizMarkers(Node):
         short_s = max(SHORT_LIFE_S, 3.0 / self.settings.rate_hz)
         lives_s = {"body": short_s, "keypoints": short_s, "cameras": LONG_LIFE_S, "steps": LONG_LIFE_S}
         self._layers = {name: Layer(self, f"markers/{name}", life_s) for name, life_s in lives_s.items()}
-        self._new: set[str] = set()
-        """Fields of the view that are new and not drawn yet."""
-        self._renewed_s = self._refused_s = 0.0
+        self._refused_s = 0.0
         self.create_timer(1.0 / self.settings.rate_hz, self._draw, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _change(self, changes: dict[str, Any]) -> None:
@@ -85,13 +94,12 @@ class RvizMarkers(Node):
 
     def _draw(self) -> None:
         """What moves, each time; what stays, now and then."""
-        self._new |= self._view.look()
-        since_s = time.monotonic() - self._renewed_s
+        new, now_s = self._view.look(), time.monotonic()
         self._draw_body()
-        if since_s > RENEWED_S or (self._new and since_s > SELDOM_S):
-            self._renewed_s = time.monotonic()
-            self._draw_cameras_and_steps(everything=since_s > RENEWED_S)
-            self._new = set()
+        if self._view.rig is not None and self._layers["cameras"].due(bool(new & {"rig", "cameras"}), now_s):
+            self._draw_cameras(self._view.rig)
+        if self._layers["steps"].due(bool(new & {"subject", "footprints"}), now_s):
+            self._draw_steps()
 
     def _draw_body(self) -> None:
         view, settings = self._view, self.settings
@@ -109,16 +117,17 @@ class RvizMarkers(Node):
             stamp_ns, view.world_frame, lambda canvas: draw_keypoints(canvas, view.observed(), settings.rays)
         )
 
-    def _draw_cameras_and_steps(self, everything: bool) -> None:
-        """Without a stamp: they stand still, so that any instant's transforms do."""
-        view, rig = self._view, self._view.rig
-        if rig is not None and (everything or self._new & {"rig", "cameras"}):
-            cameras = None if view.silent("cameras") else view.cameras
-            self._layers["cameras"].draw(0, view.world_frame, lambda canvas: draw_cameras(canvas, rig, cameras))
-        if everything or self._new & {"subject", "footprints"}:
-            self._layers["steps"].draw(
-                0, view.world_frame, lambda canvas: draw_steps(canvas, view.footprints, view.foot_length_m)
-            )
+    def _draw_cameras(self, rig: Rig) -> None:
+        """Without a stamp: what stands still does so at any instant of the transforms."""
+        view = self._view
+        cameras = None if view.silent("cameras") else view.cameras
+        self._layers["cameras"].draw(0, view.world_frame, lambda canvas: draw_cameras(canvas, rig, cameras))
+
+    def _draw_steps(self) -> None:
+        view = self._view
+        self._layers["steps"].draw(
+            0, view.world_frame, lambda canvas: draw_steps(canvas, view.footprints, view.foot_length_m)
+        )
 
 
 def main() -> None:
