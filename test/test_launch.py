@@ -103,3 +103,17 @@ def test_arguments_count_more_than_the_parameter_file_and_what_is_not_wanted_doe
     nodes = dict(started("capture", params_file=str(file), height_m="1.72", rviz="false"))
     assert nodes == {"motion_estimator": {"height_m": 1.72}}
     assert set(dict(started("capture", params_file=str(file)))) == {"motion_estimator", "rviz_markers", "rviz2"}
+
+
+@needs_launch
+def test_a_recorder_takes_names_as_texts():
+    nodes = dict(started("record", subject="7", trial="03", everything="true"))
+    recorder = nodes.pop("recorder")
+    assert not nodes and (recorder["subject"], recorder["trial"], recorder["everything"]) == ("7", "03", True)
+
+
+@needs_launch
+def test_a_bag_that_is_shown_starts_no_estimator():
+    nodes = dict(started("replay", bag="walk", mode="show", rate="0.5"))
+    player = nodes.pop("keypoint_player")
+    assert not nodes and (player["mode"], player["rate"]) == ("show", 0.5) and player["bag"].endswith("/walk")
