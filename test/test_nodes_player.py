@@ -14,6 +14,7 @@ from rosgraph_msgs.msg import Clock
 from markerless_biomech.nodes import quality
 from markerless_biomech.nodes.header_stamp import shifted_stamp
 from markerless_biomech.nodes.processes import Processes
+from markerless_biomech.nodes.recorder import wishes
 from markerless_biomech.nodes.ros_types import TYPES
 from markerless_biomech.recording.bags import BagWriter, open_bag, types
 from markerless_biomech.recording.message_types import stamp_from_message
@@ -224,6 +225,13 @@ def test_a_player_leaves_to_an_estimator_what_it_defines_itself(lab, result_bag,
     lab.node.create_publisher(TYPES.String, "definitions/subject", quality.LATCHED)
     played(lab, result_bag, tmp_path, mode="refit", rate=10.0)
     assert not lab.heard["definitions/subject"]
+
+
+def test_a_recorder_asks_so_that_every_publisher_is_heard_with_what_it_has_latched():
+    assert wishes([quality.RESULTS]) == {(False, True)}
+    assert wishes([quality.LATCHED]) == {(True, True)}
+    assert wishes([quality.RESULTS, quality.NEWEST]) == {(False, False)}
+    assert wishes([quality.LATCHED, quality.RESULTS]) == {(True, True), (False, True)}
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])

@@ -9,9 +9,11 @@ import yaml
 from markerless_biomech.body.urdf import urdf_text
 from markerless_biomech.errors import InputError
 from markerless_biomech.recording.bag_names import bag_path
-from markerless_biomech.recording.bags import BagWriter, open_bag, typestore, types
+from markerless_biomech.recording.bags import BagWriter, open_bag, types, typestore
 from markerless_biomech.recording.definitions import definition_texts
+from markerless_biomech.recording.foreign_types import learn_type
 from markerless_biomech.recording.live_bag import LiveBag, about_recording, given_definitions, missing_for_refit
+from markerless_biomech.recording.message_types import header_to_message
 from markerless_biomech.recording.messages import keypoint_frame_to_message, transforms_to_message
 from markerless_biomech.recording.playing import REFIT, SHOW, frames_of_ours, played_names, without_frames
 from markerless_biomech.recording.recorded_session import read_session
@@ -137,6 +139,26 @@ def test_messages_before_the_clock_starts_are_recorded_when_it_does(tmp_path):
     with open_bag(tmp_path / "bag") as reader:
         found = [(message.data, time_ns) for _, message, time_ns in reader.messages({"/definitions/model"})]
     assert found == [("early", 5_000_000_000), ("late", 5_000_000_000)]
+
+
+def test_a_labs_own_messages_are_recorded_by_their_installed_definitions(tmp_path, monkeypatch):
+    folder = tmp_path / "share" / "lab_msgs" / "msg"
+    folder.mkdir(parents=True)
+    (folder / "Emg.msg").write_text("std_msgs/Header header\nSample[] samples  # one a channel\n")
+    (folder / "Sample.msg").write_text("uint8 CHANNELS=8\nfloat64 volts\n")
+    (folder / "Broken.msg").write_text("Missing[] parts\n")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"/nowhere:{tmp_path}")
+    assert learn_type("lab_msgs/msg/Emg")
+    assert not learn_type("lab_msgs/msg/Broken") and not learn_type("lab_msgs/msg/Nothing") and not learn_type("odd")
+    classes = typestore().types
+    sample = classes["lab_msgs/msg/Sample"](volts=0.5)
+    emg = classes["lab_msgs/msg/Emg"](header=header_to_message(types(), START_NS, "leg"), samples=[sample])
+    bag = LiveBag(tmp_path / "bag", {}, {}, None)
+    bag.write("/emg", emg.__msgtype__, cdr(emg), START_NS)
+    bag.close()
+    with open_bag(tmp_path / "bag") as reader:
+        ((_, read, _),) = reader.messages({"/emg"})
+    assert read.samples[0].volts == 0.5 and read.header.frame_id == "leg"
 
 
 def test_a_recording_of_nothing_leaves_nothing(tmp_path):

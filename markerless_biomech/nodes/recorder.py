@@ -21,6 +21,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ..keypoints import load_keypoint_set
 from ..recording.bag_names import bag_path
 from ..recording.bags import LATCHED_TOPICS, message_type
+from ..recording.foreign_types import learn_type
 from ..recording.live_bag import LiveBag, about_recording, given_definitions
 from ..recording.topic_roles import is_recorded
 from . import quality
@@ -49,6 +50,8 @@ class Recorder(Node):
         self.settings = declare_settings(self, RecorderSettings)
         self._bag = _open_bag(self.settings)
         self._subscriptions_by_topic: dict[str, dict[Wish, Any]] = {}
+        self._refused: set[str] = set()
+        """Topics whose types are not installed."""
         for topic in self.settings.topics:
             latched = topic.endswith(LATCHED_TOPICS) or "definitions/" in topic
             self._subscribe(topic, message_type(topic), {(latched, True)})
@@ -79,13 +82,11 @@ class Recorder(Node):
 
     def _subscribe(self, topic: str, kind: str, wanted: set[Wish]) -> None:
         held = self._subscriptions_by_topic.setdefault(topic, {})
-        if wanted == set(held):
+        if wanted == set(held) or topic in self._refused:
             return
-        try:
-            package, _, name = kind.split("/")
-            message = getattr(import_module(f"{package}.msg"), name)
-        except (ImportError, AttributeError, ValueError):
-            held.update(dict.fromkeys(wanted))
+        message = _message_class(kind)
+        if message is None:
+            self._refused.add(topic)
             self.get_logger().warning(f"{topic} is not recorded: messages of type {kind} are not installed here")
             return
         for wish in wanted - set(held):
@@ -135,6 +136,16 @@ def wishes(offers: Iterable[QoSProfile]) -> set[Wish]:
     latched = {offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers}
     reliable = all(offer.reliability == ReliabilityPolicy.RELIABLE for offer in offers)
     return {(durable, reliable) for durable in latched}
+
+
+def _message_class(kind: str) -> Any | None:
+    """Of a type, if its class and its definition are installed."""
+    package, _, name = kind.rpartition("/msg/")
+    try:
+        message = getattr(import_module(f"{package}.msg"), name)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    return message if learn_type(kind) else None
 
 
 def _open_bag(settings: RecorderSettings) -> LiveBag:
