@@ -13,10 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..body.base import base_sites
-from ..body.inertias import centres_of_mass_m, segment_masses_kg
-from ..body.model import body_parameters, body_poses, sites
 from ..body.subject import Subject
-from ..rotations import matrix_from_xyzw, xyzw_from_wxyz
+from .body_path import BodyPath, body_path
 from .values import SIDES, StepEvent
 
 GRAVITY_M_S2 = 9.81
@@ -40,11 +38,7 @@ class MarginOfStability:
 
 def centre_of_mass_m(subject: Subject, qpos: np.ndarray) -> np.ndarray:
     """(F, 3) in world, at poses (F, 41)."""
-    parameters = body_parameters(subject, base_sites(("vertex",)))
-    origins, quaternions = (np.asarray(part, float) for part in body_poses(parameters, qpos.astype(np.float32)))
-    turns = matrix_from_xyzw(xyzw_from_wxyz(quaternions[:, 1:]))
-    centres = origins[:, 1:] + np.einsum("fbij,bj->fbi", turns, centres_of_mass_m(subject))
-    return np.einsum("b,fbi->fi", segment_masses_kg(1.0), centres)
+    return body_path(subject, qpos).centre_of_mass_m()
 
 
 def margins_of_stability(
@@ -55,11 +49,17 @@ def margins_of_stability(
     surface_m_s: np.ndarray | None = None,
 ) -> list[MarginOfStability]:
     """At every heel strike that the poses (F, 41) at `stamps_ns` (F,) reach around; `surface_m_s` (2,) is a belt's."""
+    return margins_of_body(body_path(subject, qpos), stamps_ns, events, surface_m_s)
+
+
+def margins_of_body(
+    body: BodyPath, stamps_ns: np.ndarray, events: Sequence[StepEvent], surface_m_s: np.ndarray | None = None
+) -> list[MarginOfStability]:
+    """The same of a body whose path is known."""
     belt = np.zeros(2) if surface_m_s is None else surface_m_s
-    centre_m = centre_of_mass_m(subject, qpos)
+    centre_m = body.centre_of_mass_m()
     names = tuple([f"{point}_{side}" for side in "lr" for point in _EDGE])
-    soles = np.asarray(sites(body_parameters(subject, base_sites(names)), qpos.astype(np.float32)), float)
-    soles = soles.reshape(len(qpos), 2, len(_EDGE), 3)
+    soles = body.points_m(base_sites(names)).reshape(len(stamps_ns), 2, len(_EDGE), 3)
     margins = []
     for event in events:
         inside = stamps_ns[0] + _PROGRESS_S * 1e9 <= event.stamp_ns <= stamps_ns[-1] - _PROGRESS_S * 1e9

@@ -65,14 +65,26 @@ def _one_side(every: Sequence, side: str, stamps_ns: np.ndarray, signals: np.nda
     )
 
 
-def _cut(start_ns: int, end_ns: int, stamps_ns: np.ndarray, signals: np.ndarray) -> np.ndarray | None:
-    """(101, J) of one stride; None where the samples do not cover it."""
-    near = np.clip(np.searchsorted(stamps_ns, [start_ns, end_ns]) + [-1, 1], 0, len(stamps_ns))
+def covered(start_ns: int, end_ns: int, stamps_ns: np.ndarray) -> bool:
+    """Whether samples at rising stamps (F,) reach over a stride without a long gap."""
+    near = _rows_around(start_ns, end_ns, stamps_ns)
     inside = stamps_ns[near[0] : near[1]]
     if len(inside) < 3 or inside[0] > start_ns or inside[-1] < end_ns:
+        return False
+    return bool(np.diff(inside).max() <= _LARGEST_GAP_SHARE * (end_ns - start_ns))
+
+
+def _rows_around(start_ns: int, end_ns: int, stamps_ns: np.ndarray) -> np.ndarray:
+    """(2,) first row and the one after the last, with a sample beyond either end where there is one."""
+    return np.clip(np.searchsorted(stamps_ns, [start_ns, end_ns]) + [-1, 1], 0, len(stamps_ns))
+
+
+def _cut(start_ns: int, end_ns: int, stamps_ns: np.ndarray, signals: np.ndarray) -> np.ndarray | None:
+    """(101, J) of one stride; None where the samples do not cover it."""
+    if not covered(start_ns, end_ns, stamps_ns):
         return None
-    if np.diff(inside).max() > _LARGEST_GAP_SHARE * (end_ns - start_ns):
-        return None
+    near = _rows_around(start_ns, end_ns, stamps_ns)
+    inside = stamps_ns[near[0] : near[1]]
     wanted = start_ns + np.linspace(0.0, 1.0, POINTS) * (end_ns - start_ns)
     times_s, wanted_s = (inside - start_ns) * 1e-9, (wanted - start_ns) * 1e-9
     rows = signals[near[0] : near[1]]

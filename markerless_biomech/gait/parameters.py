@@ -51,6 +51,11 @@ class Stride:
         return 100.0 * self.double_support_s / self.time_s
 
     @property
+    def single_support_percent(self) -> float:
+        """Share of the stride with this foot alone on the floor."""
+        return self.stance_percent - self.double_support_percent
+
+    @property
     def speed_m_s(self) -> float:
         """Stride length over stride time."""
         return self.length_m / self.time_s

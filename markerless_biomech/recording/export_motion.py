@@ -78,10 +78,8 @@ def read_motion(path: str | Path, result: str | None = None, trial: str = "") ->
     """One result of a bag or a trial in it; without a name the best there is. Raises InputError for a bag without."""
     name, bodies = read_bodies(path, result, trial)
     with open_recording(path, trial) as bag:
-        definitions = read_definitions(bag)
-        keypoint_set = find_keypoint_set(bag, _keypoint_topics(bag, definitions), definitions)
         steps, pulses = _read_steps(bag, name), read_sync_pulses(bag)
-    subject = _subject_of(definitions, name, str(path))
+    subject, keypoint_set = read_person(path, name, trial)
     return replace(motion_of(name, bodies, keypoint_set, subject, steps), pulses=pulses)
 
 
@@ -89,6 +87,14 @@ def read_steps(path: str | Path, result: str, trial: str = "") -> tuple[StepReco
     """A bag's step events: of the fit, or for the result 'truth' of the simulation; none where it holds none."""
     with open_recording(path, trial) as bag:
         return last_words(_read_steps(bag, result))
+
+
+def read_person(path: str | Path, result: str, trial: str = "") -> tuple[Subject, KeypointSet]:
+    """Whom a result was fitted with, and the points that were detected. Raises InputError for a bag without."""
+    with open_recording(path, trial) as bag:
+        definitions = read_definitions(bag)
+        keypoint_set = find_keypoint_set(bag, _keypoint_topics(bag, definitions), definitions)
+    return _subject_of(definitions, result, str(path)), keypoint_set
 
 
 def read_subject(path: str | Path, result: str = "live") -> Subject:

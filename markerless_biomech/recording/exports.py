@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..body.mjcf import mjcf_text
 from ..body.subject import Subject, load_subject
@@ -14,12 +16,15 @@ from ..body.urdf import urdf_text
 from ..errors import InputError
 from ..files import refuse_existing, refuse_folder, write_text
 from ..keypoints import load_keypoint_set
-from ..results import Tracking
+from ..results import BodyEstimate, Tracking
 from .export_bvh import bvh_text
 from .export_c3d import write_c3d
 from .export_csv import events_csv, joints_csv, seconds_text
-from .export_motion import Motion, read_bodies, read_motion, read_steps, read_subject
+from .export_gait import gait_tables
+from .export_motion import Motion, read_bodies, read_motion, read_person, read_steps, read_subject
 from .export_opensim import OPENSIM_MODELS, mot_text, trc_text
+from .step_messages import StepRecord
+from .stride_figures import walker
 from .sync_pulses import clock_remark, read_sync_pulses, sync_csv
 from .trial_marks import open_recording
 
@@ -65,19 +70,31 @@ def export(
 
 
 def _write_tables(source: str | Path, out: Path, result: str | None, force: bool, trial: str) -> dict[str, Any]:
-    """The joints' table, and the events' beside it where there are any: events.csv beside joints.csv."""
+    """The joints' table; beside it those of events and strides where there are any: events.csv beside joints.csv."""
     name, bodies = read_bodies(source, result, trial)
     steps, text = read_steps(source, name, trial), joints_csv(bodies)
-    events_out = _beside(out, "events", out.suffix)
+    tables = {"events": events_csv(steps), **_gait_tables(source, name, trial, bodies, steps)} if steps else {}
+    beside = {table: _beside(out, table, out.suffix) for table in tables}
     first_ns = next(body.stamp_ns for body in bodies if body.tracking is not Tracking.LOST)
+    for path in beside.values():
+        refuse_folder(path)
+        refuse_existing(path, force)
     pulses = _write_pulses(source, trial, out, first_ns, force)
-    if steps:
-        refuse_folder(events_out)
-        refuse_existing(events_out, force)
-        write_text(events_out, events_csv(steps), force)
+    for table, path in beside.items():
+        write_text(path, tables[table], force)
     write_text(out, text, force)
-    found = {"result": name, "rows": text.count("\n") - 1, **pulses}
-    return {**found, "events": events_out, "event_rows": len(steps)} if steps else found
+    found = {"result": name, "rows": text.count("\n") - 1, **pulses, **beside}
+    return {**found, "event_rows": len(steps)} if steps else found
+
+
+def _gait_tables(
+    source: str | Path, result: str, trial: str, bodies: Sequence[BodyEstimate], steps: Sequence[StepRecord]
+) -> dict[str, str]:
+    """Text of the strides' tables by name; none without a stride."""
+    held = {body.stamp_ns: body.qpos for body in bodies if body.tracking is not Tracking.LOST}
+    subject, keypoint_set = read_person(source, result, trial)
+    walking = walker(subject, keypoint_set, np.array(list(held)), np.array(list(held.values())), steps)
+    return {} if walking is None else gait_tables(walking)
 
 
 def _write_pulses(source: str | Path, trial: str, out: Path, first_ns: int, force: bool) -> dict[str, Any]:
