@@ -141,7 +141,7 @@ class FitWorker:
             frame_set, assembled_ns = self._frame_sets.popleft()
             self._fit(frame_set, assembled_ns, newest=self._patient or not self._frame_sets)
         if not self.capture.estimator.lost_is_said:
-            self._lose(self._last_stamp_ns, "the estimator was stopped")
+            self._lose(self._last_stamp_ns, "the estimator was stopped", at_the_end=True)
 
     def _has_rig(self) -> bool:
         """Whether frame sets can be fitted: a rig is known; in replay mode, where nothing may be lost, all of it."""
@@ -214,18 +214,18 @@ class FitWorker:
         stamp_ns = self._last_stamp_ns + now_ns - self._last_fit_ns
         self._lose(stamp_ns, f"no frame set for {(now_ns - self._last_fit_ns) * 1e-9:.1f} s")
 
-    def _lose(self, stamp_ns: int, reason: str) -> None:
-        """End the track without a frame set, and say so."""
+    def _lose(self, stamp_ns: int, reason: str, at_the_end: bool = False) -> None:
+        """End the track without a frame set, and say so; at the end of all, the last states tell of steps too."""
         now_ns = time.monotonic_ns()
         empty = FrameSet(stamp_ns, {}, "deadline", now_ns, now_ns)
         estimate = self.capture.estimator.lose(stamp_ns, reason)
         self._publish(Outcome(empty, estimate, now_ns, now_ns, now_ns, newest=True))
-        self._follow_steps(estimate)
+        self._follow_steps(estimate, at_the_end)
 
-    def _follow_steps(self, estimate: MotionEstimate) -> None:
+    def _follow_steps(self, estimate: MotionEstimate, at_the_end: bool = False) -> None:
         """After the pose is out: nobody waits as long for a step."""
         try:
-            news = self.capture.steps(estimate)
+            news = self.capture.last_steps(estimate.settled) if at_the_end else self.capture.steps(estimate)
         except Exception as error:  # steps are lost, the track is not
             self._report(f"looking for steps failed ({type(error).__name__}: {error}); starting the walk anew")
             news = self.capture.step_watch.abandon(self.capture.estimator.calibration_version)
