@@ -71,7 +71,8 @@ def _complaint(stream: CameraStream, streams: Collection[CameraStream], now_ns: 
     if stream.heard_ns is None:
         return "has sent nothing yet; start its detector, or take it out of the parameter cameras"
     recent, off_s = stream.recent(now_ns - WORDS_WITHIN_NS), _clock_off_s(stream, streams, now_ns)
-    if recent and abs(off_s) > FAR_S:
+    repeats = set(recent) == {"duplicate"}  # so that its stamps fall behind, whatever its clock
+    if recent and not repeats and abs(off_s) > FAR_S:
         direction = "ahead of" if off_s > 0.0 else "behind"
         return f"its stamps are {abs(off_s):.2f} s {direction} the other cameras'; synchronise the clocks"
     if recent.get("frozen"):

@@ -70,7 +70,7 @@ def of_events(final: int, withdrawn: int, last_stamp_ns: int, newest_stamp_ns: i
     if not last_stamp_ns:
         return Diagnosis("events", OK, "no step yet", values)
     ago_s = max(0.0, (newest_stamp_ns - last_stamp_ns) * 1e-9)
-    return Diagnosis("events", OK, f"{final} steps, the last {ago_s:.1f} s ago", values)
+    return Diagnosis("events", OK, f"{final} final events, the last {ago_s:.1f} s ago", values)
 
 
 def of_memory(now_mb: float, settled_mb: float | None) -> Diagnosis:

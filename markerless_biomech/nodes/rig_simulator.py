@@ -7,10 +7,9 @@ may be set while it walks.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -27,7 +26,7 @@ from ..recording.result_messages import body_to_message, cameras_to_message
 from ..recording.simulated_bag import true_body, true_steps
 from ..recording.step_messages import step_to_message
 from ..results import BodyEstimate
-from ..simulation.faulted_frames import Sent, sent_in_order
+from ..simulation.faulted_frames import Sent, in_order, sent_frames
 from ..simulation.faulted_scene import person_is_there, true_rig_at
 from ..simulation.faults import parse_faults
 from ..simulation.virtual_rig import SimulatedSession, seamless, simulate
@@ -93,9 +92,15 @@ class RigSimulator(Node):
         self.get_logger().info(f"walking for {session.period_ns * 1e-9:.1f} s before {len(listeners)} cameras")
         self._start_ns = start_ns = self.get_clock().now().nanoseconds
         frames = self.settings.passes * len(session.stamps_ns)
-        indices = [itertools.count() if frames == 0 else range(frames) for _ in range(2)]
-        truth = (departure for index in indices[0] for departure in self._truth(session, index, start_ns))
-        yield from heapq.merge(truth, self._sent(session, indices[1], start_ns), key=lambda departure: departure.due_ns)
+        indices = itertools.count() if frames == 0 else range(frames)
+        yield from in_order(session, lambda index: self._of_frame(session, index, start_ns), indices, start_ns)
+
+    def _of_frame(self, session: SimulatedSession, index: int, start_ns: int) -> Iterator[tuple[int, Departure]]:
+        """(when, what) of the truth and of the cameras; and a tick: time goes on when all is silent."""
+        due_ns = round(index / self.settings.fps * 1e9)
+        yield start_ns + due_ns, Departure(due_ns, None, b"")
+        for departure in itertools.chain(self._truth(session, index, start_ns), self._sent(session, index, start_ns)):
+            yield start_ns + departure.due_ns, departure
 
     def _truth(self, session: SimulatedSession, index: int, start_ns: int) -> Iterator[Departure]:
         """Of frame `index`: the cameras where they have moved, the body, its steps until the next frame."""
@@ -114,12 +119,11 @@ class RigSimulator(Node):
             if body.stamp_ns <= step.stamp_ns < body.stamp_ns + 1e9 / self.settings.fps:
                 yield Departure(step.stamp_ns - start_ns, self._events, step_to_message(TYPES, step))
 
-    def _sent(self, session: SimulatedSession, indices: Iterable[int], start_ns: int) -> Iterator[Departure]:
-        """What the cameras send, in order."""
-        for sent in sent_in_order(session, lambda: self._faults, indices, start_ns):
-            frame = sent.frame
+    def _sent(self, session: SimulatedSession, index: int, start_ns: int) -> Iterator[Departure]:
+        """What the cameras send of frame `index`."""
+        for sent in sent_frames(session, self._faults, index, start_ns):
             message = partial(self._frame_message, session, sent)
-            yield Departure(frame.arrival_ns - start_ns, self._rig.keypoints[frame.camera], message)
+            yield Departure(sent.frame.arrival_ns - start_ns, self._rig.keypoints[sent.frame.camera], message)
 
     def _body_message(self, body: BodyEstimate) -> Any:
         return body_to_message(TYPES, body, model_id=self._model_id)

@@ -27,6 +27,7 @@ class Departure:
     due_ns: int
     """After the first departure."""
     publisher: Any
+    """None: nothing leaves; time goes on."""
     message: Any
     """A message, its CDR bytes, or a function that makes either when it is time."""
 
@@ -60,6 +61,8 @@ class Timetable:
                 self._wait_until(start_ns + departure.due_ns)
                 if self._stopping.is_set():
                     break
+                if departure.publisher is None:
+                    continue
                 message = departure.message() if callable(departure.message) else departure.message
                 departure.publisher.publish(message)
                 self.sent += 1

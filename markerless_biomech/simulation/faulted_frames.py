@@ -10,6 +10,7 @@ import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from .faulted_scene import seen_points
 from .faults import Fault
 from .virtual_rig import START_NS, SimulatedSession
 
+Thing = TypeVar("Thing")
 SECOND_NS = 1_000_000_000
 TENTH = 0.1
 """Share of an arrival's jitter by which stamps are off."""
@@ -44,7 +46,21 @@ def sent_in_order(
     start_ns: int = START_NS,
 ) -> Iterator[Sent]:
     """What all cameras send, by arrival. `faults` is asked before each frame: they may change while this goes on."""
-    waiting: list[tuple[int, int, Sent]] = []
+
+    def of_frame(index: int) -> list[tuple[int, Sent]]:
+        return [(sent.frame.arrival_ns, sent) for sent in sent_frames(session, faults(), index, start_ns)]
+
+    return in_order(session, of_frame, indices, start_ns)
+
+
+def in_order(
+    session: SimulatedSession,
+    of_frame: Callable[[int], Iterable[tuple[int, Thing]]],
+    indices: Iterable[int],
+    start_ns: int = START_NS,
+) -> Iterator[Thing]:
+    """All that `of_frame` gives for each frame as (time in ns, thing), by time."""
+    waiting: list[tuple[int, int, Thing]] = []
     count = 0
     for index in indices:
         lap, row = divmod(index, len(session.arrivals_ns))
@@ -52,8 +68,8 @@ def sent_in_order(
         earliest_ns = start_ns + lap * session.period_ns + int(session.stamps_ns[row].min())
         while waiting and waiting[0][0] < earliest_ns:
             yield heapq.heappop(waiting)[2]
-        for sent in sent_frames(session, faults(), index, start_ns):
-            heapq.heappush(waiting, (sent.frame.arrival_ns, count, sent))
+        for time_ns, thing in of_frame(index):
+            heapq.heappush(waiting, (time_ns, count, thing))
             count += 1
     while waiting:
         yield heapq.heappop(waiting)[2]
