@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 from made_results import START_NS, made_session
 
+from markerless_biomech.errors import InputError
+from markerless_biomech.gait.norms import CYCLE_ANGLES, load_norms
 from markerless_biomech.gait.parameters import strides
 from markerless_biomech.gait.values import StepEvent
 from markerless_biomech.recording.report import write_session_report
-from markerless_biomech.recording.report_gait import cycle_figure, walk_parameters
+from markerless_biomech.recording.report_gait import cycle_figure, walk_parameters, walker_of
+from markerless_biomech.recording.stride_figures import stride_figures
 
 STEP_S = 0.5
 
@@ -38,6 +43,14 @@ def walk(steps: int) -> tuple[StepEvent, ...]:
     return tuple(events)
 
 
+def norms_file(folder: Path) -> Path:
+    """Of one joint, with a remark."""
+    rows = ["# 20 adults of a made-up lab", "joint,percent,mean_deg,sd_deg"]
+    rows += ["knee_angle,0,5,4", "knee_angle,72,60,5", "knee_angle,100,5,4"]
+    (folder / "norms.csv").write_text("\n".join(rows) + "\n")
+    return folder / "norms.csv"
+
+
 def session(steps: int):
     """One of 4 s at 30 Hz."""
     return dataclasses.replace(made_session(frames=120, fps=30.0, cameras=2), steps=walk(steps))
@@ -51,9 +64,67 @@ def test_figures_of_every_stride_are_in_the_table_and_the_picture_beside_the_pag
 
 
 def test_a_side_with_one_stride_has_no_curves() -> None:
-    assert cycle_figure(session(8), session(8).settled) is not None
-    assert cycle_figure(session(4), session(4).settled) is None
-    assert cycle_figure(session(8), None) is None
+    long, short = session(8), session(4)
+    assert cycle_figure(walker_of(long, long.settled), long.settled) is not None
+    assert cycle_figure(walker_of(short, short.settled), short.settled) is None
+    assert cycle_figure(walker_of(long, None), None) is None
+
+
+def test_norms_lie_behind_the_curves_and_the_caption_says_whose_they_are(tmp_path) -> None:
+    walked = session(8)
+    walking, norms = walker_of(walked, walked.settled), load_norms(norms_file(tmp_path))
+    with_norms, without = (cycle_figure(walking, walked.settled, given) for given in (norms, None))
+    assert with_norms is not None and without is not None
+    assert "Grey" in with_norms[1] and "20 adults of a made-up lab" in with_norms[1] and "Grey" not in without[1]
+    bands = [len(axis.collections) for axis in with_norms[2].axes]
+    assert bands == [2 + (joint == "knee_angle") for joint in CYCLE_ANGLES]
+    knee = with_norms[2].axes[CYCLE_ANGLES.index("knee_angle")].lines[0]
+    np.testing.assert_allclose(np.array(knee.get_xydata(), float), [[0, 5], [72, 60], [100, 5]])
+
+
+def test_a_stride_needs_the_other_foots_next_strike_for_the_size_of_its_step() -> None:
+    walked = session(8)
+    walking = walker_of(walked, walked.settled)
+    assert walking is not None
+    sizes = [one.values["step_length_m"] for one in stride_figures(walking)]
+    assert np.isfinite(sizes).tolist() == [True] * 5 + [False]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("joint,mean_deg\n", "joint,percent,mean_deg,sd_deg"),
+        ("joint,percent,mean_deg,sd_deg\n", "no rows"),
+        ("joint,percent,mean_deg,sd_deg\nnose,0,1,1\n", "line 2"),
+        ("joint,percent,mean_deg,sd_deg\nknee_angle,0,one,1\n", "no number"),
+        ("joint,percent,mean_deg,sd_deg\nknee_angle,0,1,-1\n", "standard deviation"),
+        ("joint,percent,mean_deg,sd_deg\nknee_angle,0,1,1\nknee_angle,98,1,1\n", "from 0 to 100"),
+    ],
+)
+def test_a_file_of_norms_that_cannot_be_used_says_where_and_what_was_expected(lines, said, tmp_path) -> None:
+    (tmp_path / "norms.csv").write_text(lines)
+    with pytest.raises(InputError, match="norms.csv") as failure:
+        load_norms(tmp_path / "norms.csv")
+    assert said in str(failure.value)
+
+
+def test_public_recordings_become_norms_in_our_signs(tmp_path, monkeypatch) -> None:
+    """Two people whose angles are 10 and 14 degrees everywhere: mean 12, SD 2 sqrt(2)."""
+    columns = [f"{s}{joint}Angle{a}" for joint in ("Pelvis", "Hip", "Knee", "Ankle") for s in "RL" for a in "XYZ"]
+    for number, angle in ((1, 10.0), (2, 14.0)):
+        rows = ["\t".join(map(str, [percent, *[angle] * len(columns)])) for percent in range(101)]
+        text = "\n".join(["\t".join(["Time", *columns]), *rows]) + "\n"
+        (tmp_path / f"WBDS0{number}walkOCang.txt").write_text(text)
+    out = tmp_path / "norms.csv"
+    monkeypatch.setattr("sys.argv", ["norms_of_fukuchi", str(tmp_path), "--out", str(out)])
+    runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "norms_of_fukuchi.py"), run_name="__main__")
+    norms = load_norms(out)
+    assert "2 healthy adults" in norms.source and "PeerJ" in norms.source
+    for joint, mean_deg in {"pelvis_tilt": 0.0, "pelvis_list": -12.0, "hip_flexion": 0.0, "knee_angle": 12.0}.items():
+        norm = norms.norm_from_joint[joint]
+        assert len(norm.percent) == 51
+        np.testing.assert_allclose(norm.mean_deg, mean_deg, atol=0.005)  # two decimals
+        np.testing.assert_allclose(norm.std_deg, 2.0 * np.sqrt(2.0), atol=0.005)
 
 
 def test_nobody_who_walked_has_no_figures() -> None:

@@ -190,15 +190,22 @@ def _leave_one_out(bag: Path, skip_s: float) -> Answer:
 @command("report")
 @click.argument("bag", type=PATH)
 @click.option("--out", type=PATH, required=True, help="HTML file to write; its pictures go beside it.")
+@click.option(
+    "--norms",
+    type=PATH,
+    help="Angles of healthy people over the gait cycle, drawn behind the subject's: a csv of joint, percent, mean_deg, "
+    "sd_deg (docs/gait.md).",
+)
 @trial_option
 @force_option
-def report(bag: Path, out: Path, trial: str, force: bool) -> Answer:
+def report(bag: Path, out: Path, norms: Path | None, trial: str, force: bool) -> Answer:
     """Write a page with pictures of the results in BAG: angles, skeleton over keypoints, cameras, residuals.
 
     \b
     Example:
       markerless-biomech report walk_result --out report.html
+      markerless-biomech report walk_result --norms our_lab.csv --out report.html
     """
     from ..recording.report import write_report
 
-    return {"out": write_report(bag, out, force=force, trial=trial)}
+    return {"out": write_report(bag, out, force=force, trial=trial, norms=norms)}

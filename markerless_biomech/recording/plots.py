@@ -125,7 +125,7 @@ def angle_figure(curves: Curves, end_s: float) -> Figure:
         rows, 2, left=0.05, right=0.99, top=1 - 0.65 / height, bottom=trunk_top + 0.5 / height, hspace=0.3, wspace=0.06
     )
     below = figure.add_gridspec(
-        1, 3, left=0.05, right=0.99, top=trunk_top - 0.3 / height, bottom=0.45 / height, wspace=0.1
+        1, 3, left=0.05, right=0.99, top=trunk_top - 0.3 / height, bottom=0.45 / height, wspace=0.14
     )
     axes: Any = grid.subplots(sharex=True, sharey="row")
     for row, joint in enumerate(MAIN_SIDED):
@@ -156,10 +156,10 @@ def _draw_joint(axis: Axes, name: str, colour: str, curves: Curves) -> None:
     if truth is not None:
         axis.plot(truth.times_s, truth.angles_deg[:, joint], color=INK, lw=1.0, ls=(0, (4, 2)), label="truth")
     axis.set_title(joint_words(name), color=colour)
-    _show_at_least(axis, 10.0)
+    show_at_least(axis, 10.0)
 
 
-def _show_at_least(axis: Axes, span_deg: float) -> None:
+def show_at_least(axis: Axes, span_deg: float) -> None:
     """Widen the axis so that noise on a still joint does not look like movement."""
     low, high = axis.get_ylim()
     missing = span_deg - (high - low)

@@ -15,11 +15,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import InputError
+from ..gait.norms import Norms, load_norms
 from .evaluation import evaluate_bag
 from .oracle import BodyOracle
 from .plots import STYLE, Curves, angle_curves, angle_figure, residual_figure
 from .report_files import check_page_writable, drawn, write_page
-from .report_gait import cycle_figure, gait_section
+from .report_gait import cycle_figure, gait_section, walker_of
 from .report_page import Picture, figures, notice, page, section
 from .report_tables import camera_section, evaluation_section, joint_section, latency_section, summary_tiles
 from .reprojection import CameraResiduals, reprojection_residuals
@@ -50,27 +51,47 @@ SECTIONS = {
 }
 
 
-def write_report(bag: str | Path, out_html: str | Path, title: str = "", force: bool = False, trial: str = "") -> Path:
-    """Write the report of a bag with results, or of a trial in it, to `out_html`, pictures into a folder beside it."""
+def write_report(
+    bag: str | Path,
+    out_html: str | Path,
+    title: str = "",
+    force: bool = False,
+    trial: str = "",
+    norms: str | Path | None = None,
+) -> Path:
+    """Write the report of a bag with results, or of a trial in it, to `out_html`, pictures into a folder beside it.
+
+    `norms` is a file of healthy people's angles (`gait/norms.py`).
+    """
     check_page_writable(Path(out_html), force)
+    healthy = load_norms(norms) if norms is not None else None
     session = read_result_bag(bag, trial=trial)
     title = title or " ".join(["Motion capture report:", Path(bag).resolve().name, trial]).strip()
-    return write_session_report(session, Path(out_html), title, force)
+    return write_session_report(session, Path(out_html), title, force, healthy)
 
 
-def write_session_report(session: ResultBag, out_html: Path, title: str, force: bool = False) -> Path:
+def write_session_report(
+    session: ResultBag, out_html: Path, title: str, force: bool = False, norms: Norms | None = None
+) -> Path:
     """The same for a bag in memory."""
     check_page_writable(out_html, force)
     results = {name: _evaluated(session, name) for name in RESULTS}
     with mpl.rc_context(STYLE):
         pictures = [drawn(*figure) for figure in _figures(session)]
-        cycle = cycle_figure(session, shown_track(session))
+        shown = shown_track(session)
+        walking = walker_of(session, shown)
+        cycle = cycle_figure(walking, shown, norms)
         gait = [] if cycle is None else [drawn(*cycle)]
         about_subject, subject_html = _subject(session)
     sections = [section(name, heading, figures(pictures, name)) for name, heading in SECTIONS.items()]
     if not pictures:
         sections = [notice("The subject was never tracked in this recording.")]
-    sections += [gait_section(session, gait), subject_html, evaluation_section(results), joint_section(results)]
+    sections += [
+        gait_section(session, walking, gait),
+        subject_html,
+        evaluation_section(results),
+        joint_section(results),
+    ]
     sections += [latency_section(session), camera_section(results, session)]
     html = page(title, _subtitle(session), summary_tiles(session, results), sections)
     return write_page(out_html, html, [*pictures, *gait, *about_subject], force)

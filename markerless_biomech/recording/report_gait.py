@@ -1,4 +1,4 @@
-"""The report's section on gait: figures of the steps per side, and joint angles over the gait cycle."""
+"""The report's section on gait: figures of the strides per side, and joint angles over the gait cycle."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from matplotlib.figure import Figure
 
 from ..body.names import JOINT_NAMES
 from ..gait.cycles import CycleCurves, gait_cycles
+from ..gait.norms import CYCLE_ANGLES, Norm, Norms
 from ..gait.parameters import GaitParameters, gait_parameters
 from ..gait.values import StepEvent
 from .export_motion import last_words
-from .plots import LEFT, RIGHT, SIDED_WORDS
+from .opensim_axes import PELVIS_ANGLES
+from .plots import LEFT, RIGHT, SIDED_WORDS, show_at_least
 from .report_page import Picture, figures, paragraph, section, table
 from .result_bag import BodyTrack, ResultBag
+from .stride_figures import FIGURES, OWN_SIDE, Walker, stride_figures, walker, whole_recording
 
 FEWEST_STRIDES = 2
 """Of each side: a mean of fewer is none."""
-CYCLE_JOINTS = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle")
+CYCLE_WORDS = {
+    "pelvis_tilt": "Pelvic tilt (forward negative)",
+    "pelvis_list": "Pelvic list (own side down)",
+    "pelvis_rotation": "Pelvic rotation (own side forward)",
+    **SIDED_WORDS,
+}
 _COLUMNS = 3
+_NORM = "#8a949d"
 
-SIDED_ROWS = (
-    ("Step length", "m", "step_length_mean_m", "step_length_std_m"),
-    ("Step width", "m", "step_width_mean_m", "step_width_std_m"),
-    ("Step time", "s", "step_time_mean_s", "step_time_std_s"),
-    ("Stride length", "m", "stride_length_mean_m", "stride_length_std_m"),
-    ("Stance", "%", "stance_mean_percent", "stance_std_percent"),
-    ("Swing", "%", "swing_mean_percent", "swing_std_percent"),
-)
 COMMON_ROWS = (
     ("Speed", "m/s", "speed_mean_m_s", "speed_std_m_s"),
     ("Cadence", "steps a minute", "cadence_mean", "cadence_std"),
@@ -37,7 +38,10 @@ COMMON_ROWS = (
     ("Symmetry of step length", "", "step_length_symmetry", ""),
     ("Symmetry of step time", "", "step_time_symmetry", ""),
 )
-_DECIMALS = {"m": 3, "s": 3, "%": 1, "m/s": 2, "steps a minute": 1, "": 3}
+_OF_BOTH = ("speed", "cadence", "double_support")
+"""Figures that the table of both sides has."""
+_UNITS = {"m": "m", "s": "s", "percent": "%", "deg": "deg"}
+_DECIMALS = {"m": 3, "s": 3, "%": 1, "m/s": 2, "steps a minute": 1, "deg": 1, "": 3}
 
 
 def walk_parameters(steps: tuple[StepEvent, ...]) -> GaitParameters | None:
@@ -45,38 +49,85 @@ def walk_parameters(steps: tuple[StepEvent, ...]) -> GaitParameters | None:
     return gait_parameters(last_words(steps), newest=max(len(steps), 1))
 
 
-def cycle_figure(session: ResultBag, track: BodyTrack | None) -> tuple[str, str, Figure] | None:
-    """(name, caption, figure) of `track`, LOST frames left out; None where a side has too few strides."""
+def walker_of(session: ResultBag, track: BodyTrack | None) -> Walker | None:
+    """The body of `track`, LOST frames left out; None without a stride."""
     if track is None:
         return None
-    events = last_words(session.steps)
-    cycles = gait_cycles(events, track.stamps_ns, np.degrees(track.qpos[:, 7:]))
+    return walker(session.subject, session.keypoint_set, track.stamps_ns, track.qpos, last_words(session.steps))
+
+
+def cycle_figure(
+    walking: Walker | None, track: BodyTrack | None, norms: Norms | None = None
+) -> tuple[str, str, Figure] | None:
+    """(name, caption, figure) of `track`, LOST frames left out; None where a side has too few strides."""
+    if walking is None or track is None:
+        return None
+    cycles = tuple(
+        gait_cycles(walking.events, track.stamps_ns, _angles_deg(walking, track, side))[index]
+        for index, side in enumerate(("left", "right"))
+    )
     if min(len(one.every) for one in cycles) < FEWEST_STRIDES:
         return None
     left, right = (len(one.every) for one in cycles)
     caption = (
         "Joint angles in degrees over the gait cycle, from heel strike to the next of the same foot: mean (line) and "
-        f"one standard deviation between strides (band) of {left} left and {right} right strides. Vertical: toe off."
+        f"one standard deviation between strides (band) of {left} left and {right} right strides. Vertical: toe off. "
+        "The pelvis is seen along the direction of progress."
     )
-    return "gait_cycle", caption, _drawn(cycles)
+    if norms is not None:
+        caption += f" Grey: mean and one standard deviation between healthy people{_source(norms)}."
+    return "gait_cycle", caption, _drawn(cycles, norms)
 
 
-def _drawn(cycles: tuple[CycleCurves, CycleCurves]) -> Figure:
-    rows = -(-len(CYCLE_JOINTS) // _COLUMNS)
-    figure = Figure(figsize=(12, 2.6 * rows + 0.6))
+def _source(norms: Norms) -> str:
+    return f" ({norms.source.rstrip('.')})" if norms.source else ", from the file given"
+
+
+def _angles_deg(walking: Walker, track: BodyTrack, side: str) -> np.ndarray:
+    """(F, 9) CYCLE_ANGLES of one side."""
+    joints_deg, pelvis_deg = np.degrees(track.qpos[:, 7:]), walking.pelvis_deg * OWN_SIDE[side]
+    pelvis_from_name = dict(zip(PELVIS_ANGLES, pelvis_deg.T, strict=True))
+    return np.stack(
+        [
+            pelvis_from_name[name]
+            if name in pelvis_from_name
+            else joints_deg[:, JOINT_NAMES.index(f"{name}_{side[0]}")]
+            for name in CYCLE_ANGLES
+        ],
+        axis=-1,
+    )
+
+
+def _drawn(cycles: tuple[CycleCurves, ...], norms: Norms | None) -> Figure:
+    rows = -(-len(CYCLE_ANGLES) // _COLUMNS)
+    height = 2.6 * rows + 0.6
+    figure = Figure(figsize=(12, height))
     axes: Any = figure.subplots(rows, _COLUMNS, sharex=True)
-    for axis, joint in zip(axes.flat, CYCLE_JOINTS, strict=True):
+    for index, (axis, joint) in enumerate(zip(axes.flat, CYCLE_ANGLES, strict=True)):
+        if norms is not None and joint in norms.norm_from_joint:
+            _draw_norm(axis, norms.norm_from_joint[joint])
         for curves, colour in zip(cycles, (LEFT, RIGHT), strict=True):
-            _draw(axis, curves, JOINT_NAMES.index(f"{joint}_{curves.side[0]}"), colour)
-        axis.set_title(SIDED_WORDS[joint])
+            _draw(axis, curves, index, colour)
+        axis.set_title(CYCLE_WORDS[joint])
+        show_at_least(axis, 10.0)
     for axis in axes[-1]:
         axis.set(xlabel="gait cycle, %", xlim=(0, 100))
     for axis in axes[:, 0]:
         axis.set_ylabel("degrees")
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="upper right", ncols=2)
-    figure.subplots_adjust(left=0.06, right=0.99, top=0.88, bottom=0.1, hspace=0.3, wspace=0.16)
+    entries = {
+        label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(entries.values(), entries.keys(), loc="upper right", ncols=len(entries))
+    margins = {"left": 0.06, "right": 0.99, "top": 1.0 - 0.65 / height, "bottom": 0.5 / height}
+    figure.subplots_adjust(**margins, hspace=0.3, wspace=0.2)
+    figure.align_ylabels(axes[:, 0])
     return figure
+
+
+def _draw_norm(axis: Axes, norm: Norm) -> None:
+    low, high = norm.mean_deg - norm.std_deg, norm.mean_deg + norm.std_deg
+    axis.fill_between(norm.percent, low, high, color=_NORM, alpha=0.25, lw=0)
+    axis.plot(norm.percent, norm.mean_deg, color=_NORM, lw=1.0, ls=(0, (4, 2)), label="healthy people")
 
 
 def _draw(axis: Axes, curves: CycleCurves, joint: int, colour: str) -> None:
@@ -87,28 +138,32 @@ def _draw(axis: Axes, curves: CycleCurves, joint: int, colour: str) -> None:
         axis.axvline(curves.toe_off_percent, color=colour, lw=0.8)
 
 
-def gait_section(session: ResultBag, pictures: list[Picture]) -> str:
-    """HTML of the table, and of the picture where there is one; '' where nobody made a stride."""
+def gait_section(session: ResultBag, walking: Walker | None, pictures: list[Picture]) -> str:
+    """HTML of the tables, and of the picture where there is one; '' where nobody made a stride."""
     found = walk_parameters(session.steps)
-    if found is None:
+    if found is None or walking is None:
         return ""
+    left, right = whole_recording(stride_figures(walking))
     rows = [
-        [words, *(_figure(getattr(found, mean)[side], getattr(found, std)[side], unit) for side in (0, 1)), unit]
-        for words, unit, mean, std in SIDED_ROWS
+        [one.words, *(_text(side.mean[one.column], side.std[one.column], _UNITS[one.unit]) for side in (left, right))]
+        + [_UNITS[one.unit]]
+        for one in FIGURES
+        if one.name not in _OF_BOTH
     ]
     both = [
-        [words, _figure(getattr(found, mean), getattr(found, std) if std else np.nan, unit), unit]
+        [words, _text(getattr(found, mean), getattr(found, std) if std else np.nan, unit), unit]
         for words, unit, mean, std in COMMON_ROWS
     ]
     note = (
         f"Mean ± standard deviation between {found.strides} strides. Length, width and time of a step belong to the "
-        "foot whose heel strike ends it. Symmetry: (right - left) / mean of both."
+        "foot whose heel strike ends it. Symmetry: (right - left) / mean of both. Margin of stability: from the "
+        "extrapolated centre of mass to the outer edge and to the tip of the foot that lands, positive inside."
     )
     content = table(["", "left", "right", "unit"], rows), table(["", "both", "unit"], both), paragraph(note)
     return section("gait", "Gait", figures(pictures, "gait"), *content)
 
 
-def _figure(mean: float, std: float, unit: str) -> str:
+def _text(mean: float, std: float, unit: str) -> str:
     """In words; a dash where it is not known."""
     if not np.isfinite(mean):
         return "–"

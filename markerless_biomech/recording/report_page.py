@@ -104,6 +104,7 @@ img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 figcaption, section > p { color: var(--quiet); font-size: 14px; max-width: 88ch; margin: 10px 0 0; }
 h3 { font-size: 15px; margin: 26px 0 10px; }
 table { border-collapse: collapse; width: 100%; font-size: 14.5px; font-variant-numeric: tabular-nums; }
+table + table { margin-top: 28px; }
 th { text-align: right; font-weight: 600; color: var(--quiet); font-size: 13px; padding: 0 12px 8px; }
 td { text-align: right; padding: 7px 12px; border-top: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
