@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ..body.names import JOINT_NAMES
 from ..gait.cycles import CycleCurves, gait_cycles
 from ..gait.norms import CYCLE_ANGLES, Norm, Norms
-from ..gait.parameters import GaitParameters, gait_parameters
+from ..gait.parameters import GaitParameters, gait_parameters, symmetry
 from ..gait.values import StepEvent
 from .export_motion import last_words
 from .opensim_axes import PELVIS_ANGLES
@@ -35,9 +35,8 @@ COMMON_ROWS = (
     ("Speed", "m/s", "speed_mean_m_s", "speed_std_m_s"),
     ("Cadence", "steps a minute", "cadence_mean", "cadence_std"),
     ("Double support", "%", "double_support_mean_percent", "double_support_std_percent"),
-    ("Symmetry of step length", "", "step_length_symmetry", ""),
-    ("Symmetry of step time", "", "step_time_symmetry", ""),
 )
+SYMMETRIES = (("Symmetry of step length", "step_length_m"), ("Symmetry of step time", "step_time_s"))
 _OF_BOTH = ("speed", "cadence", "double_support")
 """Figures that the table of both sides has."""
 _UNITS = {"m": "m", "s": "s", "percent": "%", "deg": "deg"}
@@ -151,8 +150,10 @@ def gait_section(session: ResultBag, walking: Walker | None, pictures: list[Pict
         if one.name not in _OF_BOTH
     ]
     both = [
-        [words, _text(getattr(found, mean), getattr(found, std) if std else np.nan, unit), unit]
-        for words, unit, mean, std in COMMON_ROWS
+        [words, _text(getattr(found, mean), getattr(found, std), unit), unit] for words, unit, mean, std in COMMON_ROWS
+    ]
+    both += [
+        [words, _text(symmetry(left.mean[column], right.mean[column]), np.nan, ""), ""] for words, column in SYMMETRIES
     ]
     note = (
         f"Mean ± standard deviation between {found.strides} strides. Length, width and time of a step belong to the "
