@@ -5,7 +5,9 @@ OLDEST := .venv-oldest
 RUN := $(VENV)/bin
 SOURCES := markerless_biomech test launch setup.py install.py
 
-.PHONY: help demo demo-real test test-oldest lint check bench format config install install-oldest
+RIG ?= --cameras 8 --fps 60 --keypoint-set bml_movi_87
+
+.PHONY: help demo demo-real test test-oldest lint check bench faults-full soak format config install install-oldest
 
 help:
 	@echo "make demo         the whole live system on this machine: virtual walker, estimator, recording, report"
@@ -15,6 +17,8 @@ help:
 	@echo "make lint         ruff, pyright, import contract"
 	@echo "make check        lint and test"
 	@echo "make bench        latency of the live system on this machine"
+	@echo "make faults-full  every fault, live, into docs/faults.md; 2,000 random messages and 500 files for each reader"
+	@echo "make soak         an hour of faults that come and go, into docs/soak.md"
 
 install:
 	@$(PYTHON) install.py $(VENV)
@@ -44,6 +48,14 @@ check: lint test
 
 bench: install
 	@$(RUN)/markerless-biomech benchmark
+
+faults-full: install
+	@HYPOTHESIS_PROFILE=full $(RUN)/python -m pytest test/test_malformed_files.py test/test_malformed_messages.py \
+		test/test_calibration_kinds.py
+	@$(RUN)/python test/faults_full.py $(RIG)
+
+soak: install
+	@$(RUN)/python test/soak.py $(RIG)
 
 format: install
 	@$(RUN)/ruff format $(SOURCES)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from live_fault_table import Verdict
+from live_judgement import disorder, stalest_s
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 
@@ -65,8 +66,9 @@ class LiveSystem:
         """(when by the steady clock in s, camera, stamp in ns) of every keypoint message."""
         self.diagnostics: list[tuple[int, dict[str, str]]] = []
         """(time of the recording in ns, words by line)"""
-        self._nobody = False
+        self.nobody = False
         """Nobody is in view, so that there is no truth."""
+        self._first_ns = 0
         self._usual: np.ndarray = np.zeros(0)
         """Mean square error of the joints without a fault, by frame of the walk."""
 
@@ -110,6 +112,32 @@ class LiveSystem:
         """Of the listener, to say what no camera would."""
         return self._monitor.node.create_publisher(getattr(TYPES, kind), topic, quality.KEYPOINTS_OFFERED)
 
+    @property
+    def reports(self) -> list[Any]:
+        """Fit reports as heard."""
+        return self._monitor.reports
+
+    @property
+    def estimator_pid(self) -> int:
+        return self._processes.pid("motion_estimator")
+
+    def dropped(self) -> dict[str, int]:
+        """Camera frames and messages since the start, by cause."""
+        last = self.reports[-1]
+        return dict(zip(last.dropped_causes, map(int, last.dropped_counts), strict=True))
+
+    def forget(self, keep: int) -> None:
+        """Of all that was heard keep so many of each: an hour of it is long."""
+        for heard in (
+            self.truth,
+            self.live,
+            self.heard,
+            self.diagnostics,
+            self._monitor.reports,
+            self._monitor.ages_ms,
+        ):
+            del heard[:-keep]
+
     def is_well(self) -> bool:
         """The last second's results are as good as without a fault."""
         return self._is_well(self.now_ns - SECOND_NS, self.now_ns)
@@ -126,7 +154,7 @@ class LiveSystem:
         """Time of the recording: the simulator's truth, or the first camera's word while nobody is in view."""
         truth_ns = self.truth[-1][0] if self.truth else 0
         own_ns = next((stamp_ns for _, camera, stamp_ns in reversed(self.heard[-100:]) if camera == "cam0"), 0)
-        return max(truth_ns, own_ns) if self._nobody else truth_ns
+        return max(truth_ns, own_ns) if self.nobody else truth_ns
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until it holds; the processes must stay alive."""
@@ -156,7 +184,7 @@ class LiveSystem:
 
     def learn(self) -> None:
         """What the joints' error is without a fault, frame by frame of one round of the walk."""
-        start_ns = self.now_ns
+        self._first_ns, start_ns = self.truth[0][0], self.now_ns
         self.wait_until(start_ns + self.period_ns + 2 * SECOND_NS)
         errors = self._errors(start_ns + SECOND_NS, self.now_ns)
         self._usual = np.full(round(self.period_ns * 1e-9 * self._settings.fps) + 1, np.nan)
@@ -167,7 +195,7 @@ class LiveSystem:
         """Switch it on until it is named, off again, and judge. `pattern`: what names it; '': nothing need."""
         verdict, seen = Verdict(text), len(self.live)
         fault = parse_fault(text, self.names)
-        self._nobody = fault.kind == "person-leaves"
+        self.nobody = fault.kind == "person-leaves"
         marks = (len(self.heard), len(self.diagnostics), len(self._monitor.reports))
         start_ns = self.set_faults(text)
         self.wait_until(start_ns + round(ON_S * SECOND_NS))
@@ -177,7 +205,7 @@ class LiveSystem:
             verdict.named_s = max(0.0, (named_ns - start_ns) * 1e-9)
         end_ns = self.set_faults()
         self.wait_until(end_ns + round((WELL_WITHIN_S + JUDGED_S) * SECOND_NS))
-        self._nobody = False
+        self.nobody = False
         self.wait_for(self.is_well, f"good results after {text}")
         if pattern:
             self.wait_for(lambda: not self._still_said(pattern), f"{text} to be over in diagnostics")
@@ -214,7 +242,7 @@ class LiveSystem:
 
     def _row(self, stamp_ns: int) -> int:
         """Frame of the walk."""
-        elapsed_ns = (stamp_ns - self.truth[0][0]) % self.period_ns
+        elapsed_ns = (stamp_ns - self._first_ns) % self.period_ns
         return round(elapsed_ns * 1e-9 * self._settings.fps)
 
     def _compared(self, start_ns: int, end_ns: int) -> tuple[float, float]:
@@ -245,37 +273,13 @@ class LiveSystem:
         expected = (last_ns - end_ns) * 1e-9 * self._settings.fps
         came = sum(end_ns <= one.stamp_ns < last_ns for one in self.live)
         verdict.kept_up = came > 0.9 * expected and max(waits_s, default=0.0) < 0.2
-        verdict.stale_s = self._stalest_s(reports, fault, marks[0])
+        verdict.stale_s = stalest_s(reports, self.heard[marks[0] :], fault, self.names)
         if verdict.stale_s > OLDEST_S + lag_s:
             verdict.wrong.append(f"a result was {verdict.stale_s:.2f} s older than keypoints that had come with it")
-        verdict.wrong += self._disorder(self.live[seen:], reports)
+        verdict.wrong += disorder([one.stamp_ns for one in self.live[seen:]], reports)
         for name in ("motion_estimator", "rig_simulator"):
             log = (self._processes.logs / f"{name}.log").read_text(errors="replace")
             verdict.wrong += [f"{name} said: {words}" for words in WORDS_OF_TROUBLE if words in log]
-
-    def _stalest_s(self, reports: list[Any], fault: Any, mark: int) -> float:
-        """The newest stamp of a sound camera that had come when a result's last keypoints came, less the result's."""
-        sound = [name for name in self.names if not fault.concerns(name)] or self.names
-        heard = [(when_s, stamp_ns) for when_s, camera, stamp_ns in self.heard[mark:] if camera in sound]
-        if fault.kind in ("clock-step", "person-leaves") or not heard:
-            return 0.0
-        whens_s = np.array([when_s for when_s, _ in heard])
-        newest_ns = np.maximum.accumulate([stamp_ns for _, stamp_ns in heard])
-        ages = []
-        for report in reports:
-            index = int(np.searchsorted(whens_s, report.received_last_s, side="right")) - 1
-            if report.published_s and index >= 0:
-                ages.append((int(newest_ns[index]) - stamp_from_message(report.header.stamp)) * 1e-9)
-        return max(ages, default=0.0)
-
-    def _disorder(self, live: list[Live], reports: list[Any]) -> list[str]:
-        """Results that are not newer than the one before, where time was not said to have been reset."""
-        resets = {stamp_from_message(report.header.stamp) for report in reports if report.reset}
-        return [
-            f"a result went back by {(before.stamp_ns - after.stamp_ns) * 1e-9:.3f} s"
-            for before, after in zip(live, live[1:], strict=False)
-            if after.stamp_ns <= before.stamp_ns and after.stamp_ns not in resets
-        ]
 
     def __enter__(self) -> LiveSystem:
         self._processes.__enter__()

@@ -1,5 +1,7 @@
 """The lifecycle of motion_estimator, in this process."""
 
+import os
+
 import pytest
 import rclpy
 from rclpy.context import Context
@@ -8,6 +10,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
 from markerless_biomech.errors import InputError
+from markerless_biomech.nodes.memory import resident_mb
 from markerless_biomech.nodes.motion_estimator import MotionEstimatorNode
 from markerless_biomech.nodes.worker import State
 
@@ -81,6 +84,17 @@ def test_the_node_goes_round_its_states_twice(make_node):
         assert node.count_subscribers("a/keypoints") == 0
         assert node.trigger_cleanup() == SUCCESS
         assert node.worker is None
+
+
+def test_what_was_compiled_is_let_go_with_cleanup(make_node):
+    node, held_mb = make_node(), []
+    for _ in range(6):
+        assert node.trigger_configure() == SUCCESS and node.trigger_activate() == SUCCESS
+        spin_until(node, lambda: node.worker.state is State.READY)
+        assert node.trigger_deactivate() == SUCCESS and node.trigger_cleanup() == SUCCESS
+        held_mb.append(resident_mb(os.getpid()))
+    # What one configuration compiled is 50 MB and more; allocators keep some MB for themselves.
+    assert held_mb[-1] < held_mb[2] + 30.0, held_mb
 
 
 def test_the_executor_answers_while_programs_are_compiled(make_node):

@@ -6,6 +6,7 @@ soon as the programs are compiled. With `autostart` the node does both by itself
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from functools import partial
@@ -167,6 +168,9 @@ class MotionEstimatorNode(LifecycleNode):
         if self._publisher is not None:
             self._publisher.close()
             self._publisher = None
+        # The worker took what compiling left out of the collector's sight.
+        gc.unfreeze()
+        gc.collect()
 
     # ---------------------------------------------------------------- what callbacks do
 

@@ -1,0 +1,132 @@
+"""`make soak`: an hour of the live system with faults that come and go; drops, latency and memory over time in docs/.
+
+python test/soak.py --cameras 8 --fps 60 --keypoint-set bml_movi_87 --minutes 60
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from fault_bench import SEEN_WELL
+from faults_full import asked_rig
+from live_fault_table import FAULTS
+from live_faults import SECOND_NS, LiveSystem
+from matplotlib.figure import Figure
+
+from markerless_biomech.nodes.benchmark import device
+from markerless_biomech.nodes.memory import resident_mb
+from markerless_biomech.nodes.processes import private_domain
+
+DOCS = Path(__file__).parents[1] / "docs"
+ON_S, OFF_S = 5.0, 15.0
+"""How long each fault is on, and how long nothing is wrong after it."""
+ROWS = 12
+SETTLED_SHARE = 1.0 / 12.0
+"""Of the whole time; of an hour 5 minutes: memory is compared from there on."""
+
+
+@dataclass
+class Stretch:
+    """What was measured from one fault to the next."""
+
+    minutes: float
+    fault: str
+    memory_mb: float
+    p50_ms: float
+    p99_ms: float
+    """Of the results since the stretch before."""
+    dropped: dict[str, int]
+    """Since the stretch before, by cause."""
+
+
+def soak(system: LiveSystem, minutes: float) -> list[Stretch]:
+    """Switch one fault after the other on and off for so long."""
+    start_ns, seen, before = system.now_ns, len(system.reports), system.dropped()
+    stretches: list[Stretch] = []
+    names = list(FAULTS)
+    while system.now_ns - start_ns < minutes * 60 * SECOND_NS:
+        fault = names[len(stretches) % len(names)]
+        system.nobody = fault == "person-leaves"
+        system.wait_until(system.set_faults(fault) + round(ON_S * SECOND_NS))
+        system.wait_until(system.set_faults() + round(OFF_S * SECOND_NS))
+        system.nobody = False
+        reports, now = system.reports[seen:], system.dropped()
+        seen = len(system.reports)
+        ms = [1e3 * (r.published_s - r.received_last_s) for r in reports if r.published_s] or [float("nan")]
+        new = {cause: count - before.get(cause, 0) for cause, count in now.items() if count > before.get(cause, 0)}
+        p50, p99 = np.percentile(ms, (50, 99))
+        past_min = (system.now_ns - start_ns) / SECOND_NS / 60
+        stretches.append(Stretch(past_min, fault, resident_mb(system.estimator_pid), float(p50), float(p99), new))
+        before = now
+        system.forget(2000)
+        seen = len(system.reports)
+        print(stretches[-1], flush=True)
+    return stretches
+
+
+def growth(stretches: list[Stretch]) -> float:
+    """Of memory, from SETTLED_SHARE of the time to the end, as a share."""
+    settled = next(one for one in stretches if one.minutes >= SETTLED_SHARE * stretches[-1].minutes)
+    return stretches[-1].memory_mb / settled.memory_mb - 1.0
+
+
+def written(stretches: list[Stretch], title: str) -> str:
+    """docs/soak.md."""
+    lost = sum(count for one in stretches for cause, count in one.dropped.items() if cause in ("queue_full", "no_rig"))
+    head = (
+        f"# Soak\n\n{title}\n\nOne fault after the other, {ON_S:g} s on and {OFF_S:g} s off. Memory grew by "
+        f"{100 * growth(stretches):.2f} % after the first twelfth of the time; {lost} camera frames were dropped that "
+        "no fault accounts for. Latency is from the last keypoints' receipt to the publication of joint_states.\n\n"
+        "![memory and latency over time](pictures/soak.png)\n\n"
+    )
+    lines = ["| min | memory MB | p50 ms | p99 ms | dropped in between |", "|---|---|---|---|---|"]
+    groups = [list(group) for group in np.array_split(np.array(stretches, dtype=object), min(ROWS, len(stretches)))]
+    for group in groups:
+        causes: dict[str, int] = {}
+        for one in group:
+            causes |= {cause: causes.get(cause, 0) + count for cause, count in one.dropped.items()}
+        told = ", ".join(f"{count} {cause.replace('_', ' ')}" for cause, count in sorted(causes.items())) or "nothing"
+        p50, p99 = np.nanmedian([one.p50_ms for one in group]), np.nanmedian([one.p99_ms for one in group])
+        lines.append(f"| {group[-1].minutes:.1f} | {group[-1].memory_mb:.0f} | {p50:.1f} | {p99:.1f} | {told} |")
+    return head + "\n".join(lines) + "\n"
+
+
+def picture(stretches: list[Stretch]) -> Figure:
+    """Memory and latency against time."""
+    figure = Figure(figsize=(9.0, 4.6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    minutes = [one.minutes for one in stretches]
+    above.plot(minutes, [one.memory_mb for one in stretches])
+    above.set(ylabel="memory (MB)", ylim=(0.0, None))
+    below.plot(minutes, [one.p50_ms for one in stretches], label="p50")
+    below.plot(minutes, [one.p99_ms for one in stretches], label="p99")
+    below.set(xlabel="time (min)", ylabel="latency (ms)", ylim=(0.0, None))
+    below.legend()
+    return figure
+
+
+def main() -> None:
+    """Run and write; ends with 1 where memory grew by more than 1 %."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    settings, asked = asked_rig(parser)
+    os.environ.update(domain := private_domain())
+    joints = SEEN_WELL if settings.keypoint_set == "coco_17" else list(range(34))
+    with tempfile.TemporaryDirectory() as logs, LiveSystem(Path(logs), domain, settings, joints) as system:
+        system.start("")
+        stretches = soak(system, asked.minutes)
+    rig = f"{settings.cameras} cameras, {settings.keypoint_set}, {settings.fps:g} Hz"
+    title = f"{rig}, {asked.minutes:g} min on {device()}: `make soak RIG='{' '.join(sys.argv[1:])}'`"
+    (DOCS / "soak.md").write_text(written(stretches, title))
+    picture(stretches).savefig(DOCS / "pictures" / "soak.png", dpi=100)
+    sys.exit(f"memory grew by {100 * growth(stretches):.2f} %" if growth(stretches) > 0.01 else 0)
+
+
+if __name__ == "__main__":
+    main()
