@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from markerless_biomech.cameras.refinement import RigFit
-from markerless_biomech.nodes.refinement_process import Refined, Refinement
+from markerless_biomech.nodes.refinement_messages import Refined, Refinement
 from markerless_biomech.nodes.second_process import serve_all
 
 first = None

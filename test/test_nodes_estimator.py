@@ -135,7 +135,7 @@ def test_diagnostics_and_fitted_cameras_tell_how_each_camera_fares(lab):
 
 
 def test_each_task_has_a_line_in_diagnostics_and_all_is_well(lab):
-    tasks = {"fit", "subject", "rig check", "assembly", "events", "memory", "clock", "inputs"}
+    tasks = {"fit", "subject", "rig check", "rig refinement", "assembly", "events", "memory", "clock", "inputs"}
     wanted = tasks | {f"camera {name}" for name in CAMERAS}
     well = {"fit", "assembly", "events", "memory", "clock", "inputs"}
 

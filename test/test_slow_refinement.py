@@ -12,6 +12,7 @@ from test_calibration import KEYPOINTS, PATIENCE_S, RIG, Logger, outcome
 from markerless_biomech.body.model import NEUTRAL_QPOS
 from markerless_biomech.body.subject import subject_from_height
 from markerless_biomech.nodes.slow_refinement import BATCH_S, SlowRefinement
+from markerless_biomech.recording.result_messages import FittedCameras
 from markerless_biomech.results import Tracking
 
 FRAMES = round(60 * BATCH_S)
@@ -93,3 +94,21 @@ def test_what_was_seen_while_a_camera_moved_is_forgotten(refinement):
     walk(slow, FRAMES + 20)
     slow.forget_batch()
     assert not slow.keep_house() and slow.words() == "collecting"
+
+
+def test_cameras_that_stand_are_shown_where_they_were_refined_to_and_others_where_they_moved(refinement):
+    slow = refinement(5.0)
+    slow.begin(RIG, CALIBRATED, KEYPOINTS, {})
+    names = tuple(RIG.cameras)
+    poses = np.array([np.r_[camera.position_m, camera.orientation_xyzw] for camera in RIG.cameras.values()])
+    zeros, count = np.zeros(len(names)), len(names)
+    status = np.array([FittedCameras.MOVED] + [FittedCameras.OK] * (count - 1))
+    now = FittedCameras(0, names, names, poses, np.zeros((count, 6, 6)), zeros, zeros, zeros, zeros, status)
+    assert slow.shown(now) is now
+    walk(slow, FRAMES + 20)
+    wait_for_a_rig(slow)
+    shown = slow.shown(now)
+    np.testing.assert_allclose(shown.poses[1:, 0], poses[1:, 0] + 5e-3)
+    np.testing.assert_array_equal(shown.poses[0], poses[0])
+    assert not shown.covariance[0].any() and shown.covariance[1:].any()
+    assert not now.covariance.any()

@@ -46,7 +46,9 @@ def warmup(cameras: int | None, keypoint_set: str, window_frames: int, iteration
 
 
 @command("doctor")
-@click.option("--live", is_flag=True, help="Send a message over DDS too, and print what running nodes say in /diagnostics.")
+@click.option(
+    "--live", is_flag=True, help="Send a message over DDS too, and print what running nodes say in /diagnostics."
+)
 def doctor(live: bool) -> Answer:
     """Say what is installed, what is missing, and how to mend it.
 

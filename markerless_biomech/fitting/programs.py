@@ -80,7 +80,31 @@ def compile_programs(
     """Compile for the shapes of `parameters` (K keypoints), `feet` (4) and `cameras` (C), on `device`.
 
     `frames` of the window, `iterations` for each new frame, `people` of one camera that a cold start considers.
+    What was compiled is kept for the life of the process: a node that is configured anew has it at once.
     """
+    key = (*map(_shape, (parameters, feet, cameras)), frames, iterations, people, device)
+    if key not in _kept:
+        _kept[key] = _compile(parameters, feet, cameras, frames, iterations, people, device)
+    return _kept[key]
+
+
+_kept: dict[Any, Programs] = {}
+
+
+def _shape(tree: Any) -> tuple[Any, ...]:
+    """What a compiled program depends on."""
+    return jax.tree.structure(tree), *((jnp.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(tree))
+
+
+def _compile(
+    parameters: BodyParameters,
+    feet: BodyParameters,
+    cameras: Cameras,
+    frames: int,
+    iterations: int,
+    people: int,
+    device: Any,
+) -> Programs:
 
     def shaped(tree: Any) -> Any:
         sharding = jax.sharding.SingleDeviceSharding(device)

@@ -17,6 +17,7 @@ from ..cameras.calibrated_camera import Rig
 from ..capture import Capture
 from ..keypoints import KeypointSet
 from ..settings import EstimatorSettings
+from .calibration import SubjectStatus
 from .health import Health
 from .publishing import ResultPublisher
 from .slow_refinement import SlowRefinement
@@ -86,6 +87,11 @@ class CameraReports:
         if new and settings.camera_refinement == "accept" and self._refinement.worth_taking(rig):
             self._use_refined()
 
+    def status(self) -> SubjectStatus:
+        """What the slow refinement does, for diagnostics."""
+        words = self._refinement.words() if self._refinement is not None else "off (parameter camera_refinement)"
+        return SubjectStatus(self._refinement is None or self._refinement.well, words, {})
+
     def _use_refined(self) -> None:
         """The refined rig from the next frame set on; the refinement goes on where it is."""
         assert self._configured is not None and self._refinement is not None and self._refinement.fit is not None
@@ -100,7 +106,7 @@ class CameraReports:
         if cameras is None or self._configured is None:
             return
         settings, worker, publisher = self._configured
-        publisher.publish_cameras(cameras)
+        publisher.publish_cameras(self._refinement.shown(cameras) if self._refinement is not None else cameras)
         estimator = worker.capture.estimator
         if estimator.calibration_version != self._version and estimator.rig is not None:
             self._version = estimator.calibration_version
@@ -113,18 +119,19 @@ class CameraReports:
         settings, worker, _ = self._configured
         standing = worker.capture.estimator.care.standing
         proposed = standing.proposed if standing is not None else ()
+        moved = standing is not None and bool(standing.moved.any())
         rig, refinement = worker.capture.estimator.rig, self._refinement
-        refined = refinement is not None and rig is not None and refinement.worth_taking(rig)
+        refined = not moved and refinement is not None and rig is not None and refinement.worth_taking(rig)
         response.success = bool(proposed) or refined
-        if not proposed and refined:
-            self._use_refined()
-            response.message = "the refined rig is taken into use from the next frame set on"
-        elif proposed:
+        if proposed:
             worker.exchange(_accept)
             response.message = f"taken into use from the next frame set on: {', '.join(proposed)}"
+        elif refined:
+            self._use_refined()
+            response.message = "the refined rig is taken into use from the next frame set on"
         elif settings.camera_refinement == "off":
             response.message = "nothing is proposed: the parameter camera_refinement is off; set it to propose"
-        elif standing is not None and standing.moved.any():
+        elif moved:
             response.message = "a camera has moved, but its new pose is not known well enough yet; keep walking"
         else:
             response.message = "nothing is proposed: no camera has moved"

@@ -133,10 +133,10 @@ class Health:
         ours = {"queue_full": self._worker.queue_overflows, "no_rig": self._worker.without_rig}
         return counts | ours | {"refused": self._refused}
 
-    def publish(self, active: bool, missing: list[str], subject: SubjectStatus, rig: SubjectStatus) -> None:
-        """Publish diagnostics and say what is missing."""
-        statuses = [self._overall(active, missing), self._in_words("subject", subject)]
-        statuses += [self._in_words("rig check", rig)]
+    def publish(self, active: bool, missing: list[str], in_words: Mapping[str, SubjectStatus]) -> None:
+        """Publish diagnostics, with what others say under these names, and say what is missing."""
+        statuses = [self._overall(active, missing)]
+        statuses += [self._in_words(name, status) for name, status in in_words.items()]
         worker = self._worker
         if worker is not None and active:
             statuses += map(self._status, self._tasks(worker))

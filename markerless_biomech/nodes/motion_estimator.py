@@ -242,7 +242,12 @@ class MotionEstimatorNode(LifecycleNode):
         missing = self._rig_listener.missing() if self._rig_listener is not None else []
         if self._active:
             self._health.cannot_hear(unheard(self, self._wanted()))
-        self._health.publish(self._active, missing, self._subject.status(), self._rig_watch.status())
+        in_words = {
+            "subject": self._subject.status(),
+            "rig check": self._rig_watch.status(),
+            "rig refinement": self._cameras.status(),
+        }
+        self._health.publish(self._active, missing, in_words)
 
     def _wanted(self) -> list[Wanted]:
         """What must reach us."""

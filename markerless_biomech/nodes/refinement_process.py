@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from ..body.subject import Subject
-from ..cameras.calibrated_camera import Rig
-from ..cameras.refinement import RigFit
 from ..devices import enable_compile_cache
-from ..keypoints import KeypointSet
 from ..rig_refinement import Batch, RigRefiner
 from .calibration_process import corrected
+from .refinement_messages import Refined, Refinement
 from .second_process import serve_all
-
-
-@dataclass(frozen=True, eq=False)
-class Refinement:
-    """The first thing that is sent: what batches are fitted with."""
-
-    reference: Rig
-    subject: Subject
-    keypoint_set: KeypointSet
-    half_life_s: float
-    time_offsets_s: dict[str, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Refined:
-    """The answer to each batch."""
-
-    fit: RigFit | None
-    """None: the batch said nothing new."""
 
 
 def refine() -> Callable[[Any, Callable[[Any], None]], None]:

@@ -7,7 +7,7 @@ not decided here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,10 @@ from ..cameras.frame_sets import FrameSet
 from ..cameras.refinement import RigFit
 from ..keypoints import KeypointSet
 from ..recording.metrics import rotation_angle_deg
+from ..recording.result_messages import FittedCameras
 from ..results import Tracking
 from ..rig_refinement import Batch
-from .refinement_process import Refined, Refinement
+from .refinement_messages import Refined, Refinement
 from .second_process import SecondProcess
 from .worker import Outcome
 
@@ -144,16 +145,39 @@ class SlowRefinement:
             return False
         return any(_elsewhere(self.fit, in_use, name) for name in self.fit.rig.cameras if name in in_use.cameras)
 
+    def shown(self, cameras: FittedCameras) -> FittedCameras:
+        """`cameras` with those that have not moved where the newest fit has them."""
+        if self.fit is None:
+            return cameras
+        fit = self.fit
+        arrays = {
+            name: getattr(cameras, name).copy() for name in ("poses", "covariance", "correction_deg", "correction_m")
+        }
+        for row, name in enumerate(cameras.names):
+            if name in fit.rig.cameras and cameras.status[row] != FittedCameras.MOVED:
+                camera = fit.rig.cameras[name]
+                arrays["poses"][row] = np.r_[camera.position_m, camera.orientation_xyzw]
+                arrays["covariance"][row] = fit.covariance[name]
+                arrays["correction_deg"][row] = fit.correction_deg[name]
+                arrays["correction_m"][row] = fit.correction_m[name]
+        return replace(cameras, **arrays)
+
+    @property
+    def well(self) -> bool:
+        """Nothing keeps it from its work."""
+        return not self._problem
+
     def words(self) -> str:
         """What it does, for people."""
         if self._problem:
             return self._problem
         if self._process is None:
             return "off"
+        batches = "1 batch" if self._batches == 1 else f"{self._batches} batches"
         if self.fit is None:
-            return f"{self._batches} batches, nothing learnt yet" if self._batches else "collecting"
+            return f"{batches}, nothing learnt yet" if self._batches else "collecting"
         worst = max(self.fit.correction_deg, key=self.fit.correction_deg.__getitem__)
-        return f"{self._batches} batches; {worst} by {self.fit.correction_deg[worst]:.3f} deg, the others by less"
+        return f"{batches}: {worst} turned by {self.fit.correction_deg[worst]:.3f} deg, the others by less"
 
 
 def _elsewhere(fit: RigFit, in_use: Rig, name: str) -> bool:
