@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 OLDEST := .venv-oldest
 RUN := $(VENV)/bin
+WORKERS ?= 2
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile
 SOURCES := markerless_biomech test launch setup.py install.py
 
 RIG ?= --cameras 8 --fps 60 --keypoint-set bml_movi_87
@@ -32,11 +34,12 @@ demo: install
 demo-real: install
 	@$(RUN)/markerless-biomech demo --real --out out/demo-real --force
 
+# Nodes are tested one after the other: two live systems at once would wait for each other.
 test: install
-	@$(RUN)/python -m pytest
+	@$(RUN)/python -m pytest $(SIDE_BY_SIDE) -m "not ros"; first=$$?; $(RUN)/python -m pytest -m ros && exit $$first
 
 test-oldest: install-oldest
-	@$(OLDEST)/bin/python -m pytest -m "not ros and not accuracy"
+	@$(OLDEST)/bin/python -m pytest $(SIDE_BY_SIDE) -m "not ros and not accuracy"
 
 lint: install
 	@$(RUN)/ruff format --check $(SOURCES)
