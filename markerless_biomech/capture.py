@@ -5,6 +5,7 @@ The node's worker thread and `replay` drive the same object, so that a recording
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from .body.subject import Subject
@@ -37,17 +38,18 @@ class Capture:
         self.estimator.compile()
         self.step_watch.compile()
 
-    def push(self, frame: KeypointFrame) -> list[MotionEstimate]:
-        """Take one camera's frame; returns an estimate for each frame set that it completes."""
-        return [self.estimate(frame_set) for frame_set in self.assembler.push(frame)]
+    def push(self, frame: KeypointFrame) -> Iterator[MotionEstimate]:
+        """Take one camera's frame; an estimate for each frame set that it completes, fitted when it is asked for: the
+        steps of one go into the fit of the next."""
+        return map(self.estimate, self.assembler.push(frame))
 
-    def poll(self, now_ns: int) -> list[MotionEstimate]:
+    def poll(self, now_ns: int) -> Iterator[MotionEstimate]:
         """Close the frame sets whose deadline has passed."""
-        return [self.estimate(frame_set) for frame_set in self.assembler.poll(now_ns)]
+        return map(self.estimate, self.assembler.poll(now_ns))
 
-    def flush(self) -> list[MotionEstimate]:
+    def flush(self) -> Iterator[MotionEstimate]:
         """Close what is open, at the end of a recording."""
-        return [self.estimate(frame_set) for frame_set in self.assembler.flush()]
+        return map(self.estimate, self.assembler.flush())
 
     def next_deadline_ns(self) -> int | None:
         """When `poll` has something to do; None while nothing is open."""

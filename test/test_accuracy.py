@@ -37,7 +37,7 @@ def run(capture: Capture, session: SimulatedSession, subject) -> tuple[np.ndarra
     capture.estimator.set_rig(session.rig_nominal)
     capture.estimator.finish()  # what the run before left to be settled
     truth = dict(zip(START_NS + np.median(session.stamps_ns, axis=1).astype(int), session.motion.qpos, strict=True))
-    estimates = [e for frame in session.frames() for e in capture.push(frame)] + capture.flush()
+    estimates = [e for frame in session.frames() for e in capture.push(frame)] + list(capture.flush())
     first_ns = START_NS + round(SKIP_S * 1e9)
     live = [e.live for e in estimates if e.live is not None and e.live.stamp_ns >= first_ns]
     settled = [s for e in estimates for s in e.settled if s.stamp_ns >= first_ns]

@@ -167,6 +167,7 @@ def bag_files(tmp_path_factory) -> dict[str, tuple[Path, Path, bytes]]:
 @given(changes=CHANGES)
 @example(changes=[(0.0, 1 << 30, b"")])
 @example(changes=[(0.5, 1 << 30, b"")])
+@example(changes=[(0.005859375, 0, b"\x00")])
 def test_a_damaged_bag_is_refused_by_name_or_read_as_far_as_it_goes(kind, bag_files, changes):
     bag, file, data = bag_files[kind]
     write(file, damaged(data, changes))

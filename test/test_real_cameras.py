@@ -25,7 +25,7 @@ def estimates(tmp_path_factory):
     settings = EstimatorSettings(cameras=tuple(session.rig.cameras), keypoint_set=session.keypoint_set.name)
     capture = Capture(settings, session.keypoint_set, subject_from_height(1.72, session.keypoint_set))
     capture.estimator.set_rig(session.rig)
-    return [e for frame in session.frames for e in capture.push(frame)] + capture.flush()
+    return [e for frame in session.frames for e in capture.push(frame)] + list(capture.flush())
 
 
 def test_the_man_is_tracked_in_every_frame(estimates):

@@ -35,7 +35,7 @@ def walked() -> tuple[list[MotionEstimate], list[StepNews]]:
     capture = Capture(settings, KEYPOINTS, SESSION.subject)
     capture.estimator.set_rig(SESSION.rig_nominal)
     capture.compile()
-    estimates = [estimate for frame in SESSION.frames() for estimate in capture.push(frame)] + capture.flush()
+    estimates = [estimate for frame in SESSION.frames() for estimate in capture.push(frame)] + list(capture.flush())
     news = [capture.steps(estimate) for estimate in estimates]
     return estimates, [*news, capture.last_steps(capture.estimator.finish())]
 

@@ -156,7 +156,7 @@ def measure_in_process(
         for frame in first:
             capture.push(frame)
         begin = time.monotonic()
-        estimates = capture.push(replace(last))
+        estimates = list(capture.push(replace(last)))
         if any(estimate.live is not None for estimate in estimates):
             latency_ms.append(1e3 * (time.monotonic() - begin))
         if index == count // 2:

@@ -7,7 +7,7 @@ The result bag holds everything of its input and what the live node would have p
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -138,13 +138,13 @@ class ResultWriter:
         write_definitions(writer, definition_texts(session.keypoint_set, session.rig, subject, settings), start_ns)
         writer.write_text("/robot_description", urdf_text(subject), start_ns)
 
-    def write(self, estimates: list[MotionEstimate], time_ns: int, capture: Capture) -> None:
+    def write(self, estimates: Iterable[MotionEstimate], time_ns: int, capture: Capture) -> None:
         """Append the results of frame sets that were closed at `time_ns`."""
         for estimate in estimates:
             self._write_one(estimate, time_ns, capture)
             self._last = estimate
-        if estimates and time_ns - self._cameras_ns >= self._cameras_every_ns:
-            self.write_cameras(capture, time_ns)
+            if time_ns - self._cameras_ns >= self._cameras_every_ns:
+                self.write_cameras(capture, time_ns)
 
     def _write_one(self, estimate: MotionEstimate, time_ns: int, capture: Capture) -> None:
         live, types, world = estimate.live, self._writer.types, self._settings.world_frame

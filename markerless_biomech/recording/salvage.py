@@ -121,20 +121,29 @@ def _of_mcap(file: Path) -> Iterator[Message]:
 
 
 def _of_records(stream: BinaryIO, schemas: dict[int, tuple[str, str]], sources: dict[int, Source]) -> Iterator[Message]:
-    """Messages of records; `schemas` (name, text) and `sources` by id are filled on the way."""
+    """Messages of records; `schemas` (name, text) and `sources` by id are filled on the way. A record that ends before
+    its content is passed over."""
     for kind, body in _records(stream):
-        if kind == CHUNK:
-            yield from _of_records(BytesIO(_chunk(body)), schemas, sources)
-        elif kind == MESSAGE and len(body) >= 22:
+        if kind == MESSAGE and len(body) >= 22:
             channel, _, time_ns, _ = struct.unpack_from("<HIQQ", body)
             if channel in sources:
                 yield sources[channel], time_ns, body[22:]
-        elif kind == SCHEMA:
-            name, _, text = _strings(body[2:], 3)
-            schemas[struct.unpack_from("<H", body)[0]] = (name, text)
-        elif kind == CHANNEL:
-            channel, schema = struct.unpack_from("<HH", body)
-            sources[channel] = Source(_strings(body[4:], 1)[0], *schemas.get(schema, ("", "")))
+        elif kind == CHUNK:
+            with suppress(struct.error):
+                yield from _of_records(BytesIO(_chunk(body)), schemas, sources)
+        elif kind in (SCHEMA, CHANNEL):
+            with suppress(struct.error):
+                _declare(kind, body, schemas, sources)
+
+
+def _declare(kind: int, body: bytes, schemas: dict[int, tuple[str, str]], sources: dict[int, Source]) -> None:
+    """Take in a schema or a channel."""
+    if kind == SCHEMA:
+        name, _, text = _strings(body[2:], 3)
+        schemas[struct.unpack_from("<H", body)[0]] = (name, text)
+    else:
+        channel, schema = struct.unpack_from("<HH", body)
+        sources[channel] = Source(_strings(body[4:], 1)[0], *schemas.get(schema, ("", "")))
 
 
 def _records(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
