@@ -211,8 +211,8 @@ class FitWorker:
         now_ns = time.monotonic_ns()
         if self._patient or estimator.lost_is_said or now_ns - self._last_fit_ns < self._silence_ns:
             return
-        stamp_ns = self._last_stamp_ns + now_ns - self._last_fit_ns
-        self._lose(stamp_ns, f"no frame set for {(now_ns - self._last_fit_ns) * 1e-9:.1f} s")
+        # Just after the last frame set: should one be on its way, it is not older than this.
+        self._lose(self._last_stamp_ns + 1, f"no frame set for {(now_ns - self._last_fit_ns) * 1e-9:.1f} s")
 
     def _lose(self, stamp_ns: int, reason: str, at_the_end: bool = False) -> None:
         """End the track without a frame set, and say so; at the end of all, the last states tell of steps too."""
