@@ -82,7 +82,8 @@ def written(stretches: list[Stretch], title: str) -> str:
     head = (
         f"# Soak\n\n{title}\n\nOne fault after the other, {ON_S:g} s on and {OFF_S:g} s off. Memory grew by "
         f"{100 * growth(stretches):.2f} % after the first twelfth of the time; {lost} camera frames were dropped that "
-        "no fault accounts for. Latency is from the last keypoints' receipt to the publication of joint_states.\n\n"
+        "no fault accounts for. Latency is from the last keypoints' receipt to the publication of joint_states. "
+        "Simulator, estimator and listener share the machine: a full queue says that it is too small for all three.\n\n"
         "![memory and latency over time](pictures/soak.png)\n\n"
     )
     lines = ["| min | memory MB | p50 ms | p99 ms | dropped in between |", "|---|---|---|---|---|"]
