@@ -37,6 +37,8 @@ class SecondProcess:
         )
         niceness = min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICER)
         os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
+        with contextlib.suppress(AttributeError, OSError):  # Linux: it never keeps a core from whoever wakes up
+            os.sched_setscheduler(self._process.pid, os.SCHED_IDLE, os.sched_param(0))
         self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._listen, name="second process", daemon=True)
