@@ -6,7 +6,8 @@ recording stops with an error and nothing else does. docs/recording.md says what
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 from importlib import import_module
@@ -31,6 +32,8 @@ from .running import run
 
 LOOK_S = 0.2
 """How often new topics are looked for."""
+DRAIN_S = 0.5
+"""At most so long it goes on writing what has come before it was told to stop."""
 FLUSH_S = 1.0
 """How often messages leave for the disk."""
 COMPLAIN_S = 10.0
@@ -61,6 +64,14 @@ class Recorder(Node):
         self.create_timer(FLUSH_S, self._flush, clock=steady)
         self._complaint = self.create_timer(COMPLAIN_S, self._complain, clock=steady)
         self.get_logger().info(f"recording into {self._bag.path}")
+
+    def drain(self, spin: Callable[[], None]) -> None:
+        """Write what has come before the end was asked for: it waits in the subscriptions, and would go with them."""
+        end_s, idle = time.monotonic() + DRAIN_S, 0
+        while idle < 3 and time.monotonic() < end_s:
+            before = self._bag.count
+            spin()
+            idle = idle + 1 if self._bag.count == before else 0
 
     def close(self) -> None:
         """Complete the bag."""

@@ -21,6 +21,9 @@ SPIN_S = 0.2
 """How long a wait for messages lasts at most, so that a signal is seen."""
 
 
+DRAIN_SPIN_S = 0.05
+"""The same, for what has come when the node is told to stop."""
+
 SWITCH_S = 0.0005
 """How long a thread may hold the interpreter while another waits for it; Python's 5 ms would delay the fit."""
 
@@ -50,6 +53,9 @@ def run(make_node: Callable[[], Node], arguments: Sequence[str] | None = None) -
         node.get_logger().info("started; Ctrl-C ends it")
         while not stop.received and rclpy.utilities.ok() and not getattr(node, "finished", False):
             executor.spin_once(timeout_sec=SPIN_S)
+        drain = getattr(node, "drain", None)
+        if drain is not None:
+            drain(lambda: executor.spin_once(timeout_sec=DRAIN_SPIN_S))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         code = 1
