@@ -79,6 +79,7 @@ class LiveWindow:
         self._stance: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         """By stamp: probability (4,) that each point of the feet stands still, and at which height (4,)."""
         self._surface_m_s = np.zeros(2, np.float32)
+        self._held: Stance | None = None
         self._owed: tuple[BodyEstimate, ...] = ()
 
     @property
@@ -120,10 +121,6 @@ class LiveWindow:
         jax.block_until_ready(programs.settle(window, factor, parameters, np.int32(1)))
         return True
 
-    def share_programs(self, other: LiveWindow) -> None:
-        """Take over what another window of the same shapes has compiled."""
-        self._compiled = other.programs
-
     @property
     def partners(self) -> np.ndarray:
         """(K,) int32 each keypoint's index on the other side of the body."""
@@ -146,9 +143,10 @@ class LiveWindow:
         return self.programs.expect(self.window, self.parameters, self.cameras.arrays, np.float32(hop_s))
 
     def hold(self, stance: Stance | None) -> None:
-        """Feet that stand, as far as is known by now; they are held in the next fit."""
-        if stance is None:
+        """Feet that stand, as far as is known by now; they are held in the next fit. The same again is no news."""
+        if stance is None or stance is self._held:
             return
+        self._held = stance
         rows = zip(stance.stamps_ns.tolist(), stance.still, stance.floor_m, strict=True)
         known = {stamp_ns: (still, floor_m) for stamp_ns, still, floor_m in rows}
         before = ((seen.stamp_ns, self._stance.get(seen.stamp_ns)) for seen in self._sightings)
@@ -213,7 +211,7 @@ class LiveWindow:
         self._owed = self.finish()
         self.window, self._factor = None, None
         self._sightings.clear()
-        self._stance = {}
+        self._stance, self._held = {}, None
 
     # ---------------------------------------------------------------- settled results
 

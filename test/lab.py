@@ -39,6 +39,7 @@ class Lab:
         self.node = Node("lab", context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
+        self._added = []
         self.heard = defaultdict(list)
         self.silent = set()
         """Cameras that are switched off."""
@@ -48,6 +49,11 @@ class Lab:
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._spin, daemon=True)]
         self._threads[0].start()
+
+    def add(self, node):
+        """Spin another node of this context too, until the end."""
+        self._added.append(node)
+        self._executor.add_node(node)
 
     def listen(self, kind, topic, profile=quality.EVERY_RESULT):
         """Collect a topic's messages in `heard[topic]`."""
@@ -108,4 +114,5 @@ class Lab:
             thread.join()
         rclpy.utilities.try_shutdown(context=self.context)
         self._threads[0].join()
-        self.node.destroy_node()
+        for node in (*self._added, self.node):
+            node.destroy_node()

@@ -98,7 +98,6 @@ def compiled() -> Capture:
 def estimator_of(compiled: Capture, refinement: str):
     settings = replace(compiled.estimator.settings, camera_refinement=refinement)
     estimator = Capture(settings, SESSION.keypoint_set, SESSION.subject).estimator
-    estimator.live.share_programs(compiled.estimator.live)
     estimator.set_rig(SESSION.rig_nominal)
     return estimator
 

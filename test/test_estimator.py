@@ -177,7 +177,6 @@ def test_people_outside_the_capture_volume_do_not_start_a_track(compiled):
     settings = replace(compiled.settings, capture_volume_m=(3.0, 4.0, 3.0, 4.0, 0.0, 2.0))
     estimator = MotionEstimator(settings.cameras, KEYPOINTS, SUBJECT, settings)
     estimator.set_rig(RIG)
-    estimator.live.share_programs(compiled.live)
     estimate = estimator.update(frame_sets(IMAGES)[0])
     assert estimate.live is None and "no person" in estimate.report.result
 

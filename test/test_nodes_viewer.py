@@ -1,86 +1,60 @@
 """The live page over real topics: it may start first, and it goes on when the estimator comes back."""
 
-import threading
-import time
-
 import pytest
+from lab import Lab
 from made_capture import recorded
 
 pytestmark = pytest.mark.ros
 
-PATIENCE_S = 120.0
 
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.02)
-
-
-def test_the_page_follows_an_estimator_that_comes_goes_and_comes_back(tmp_path):
-    from rclpy.context import Context
-    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-    from rclpy.node import Node
-
+def an_estimator(lab, session):
+    """Publishers of one that has just started, and has told what it has."""
     from markerless_biomech.nodes import quality
     from markerless_biomech.nodes.ros_types import TYPES
-    from markerless_biomech.nodes.viewer import Viewer
     from markerless_biomech.recording.message_types import string_to_message
     from markerless_biomech.recording.result_messages import body_to_message, cameras_to_message
+
+    made = []
+    for name in ("subject", "rig"):
+        made.append(lab.node.create_publisher(TYPES.String, f"definitions/{name}", quality.LATCHED))
+        made[-1].publish(string_to_message(TYPES, session.definitions[name]))
+    body = lab.node.create_publisher(TYPES.BodyState, "body_state", quality.RESULTS)
+    cameras = lab.node.create_publisher(TYPES.FittedCameras, "fitted_cameras", quality.RESULTS)
+    lab.wait_for(body.get_subscription_count, "the page's subscription")
+    cameras.publish(cameras_to_message(TYPES, session.fitted_cameras()[1]))
+    for estimate in session.bodies("body_state")[:20]:
+        body.publish(body_to_message(TYPES, estimate))
+    return [*made, body, cameras]
+
+
+@pytest.fixture
+def page():
+    """The node, in the laboratory's executor, and its server."""
+    from markerless_biomech.nodes.viewer import Viewer
     from markerless_biomech.viewing.server import open_server
 
-    session = recorded(tmp_path)
-    bodies = session.bodies("body_state")[:20]
-    context = Context()
-    context.init()
     server = open_server(port=0)
-    viewer, lab = Viewer(server, context=context), Node("lab", context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(viewer)
-    executor.add_node(lab)
-
-    def spin():
-        try:
-            executor.spin()
-        except ExternalShutdownException:
-            return
-
-    spinning = threading.Thread(target=spin, daemon=True)
-    spinning.start()
-
-    def says(word):
-        return lambda: word in viewer._page._panels._status.content
-
-    def estimator():
-        """Publishers of an estimator that has just started."""
-        made = [
-            lab.create_publisher(TYPES.String, f"definitions/{name}", quality.LATCHED) for name in ("subject", "rig")
-        ]
-        for publisher, name in zip(made, ("subject", "rig"), strict=True):
-            publisher.publish(string_to_message(TYPES, session.definitions[name]))
-        body = lab.create_publisher(TYPES.BodyState, "body_state", quality.RESULTS)
-        cameras = lab.create_publisher(TYPES.FittedCameras, "fitted_cameras", quality.RESULTS)
-        wait_for(body.get_subscription_count, "the page's subscription")
-        cameras.publish(cameras_to_message(TYPES, session.fitted_cameras()[1]))
-        for estimate in bodies:
-            body.publish(body_to_message(TYPES, estimate))
-        return [*made, body, cameras]
-
-    try:
-        wait_for(says("WAITING"), "the page to wait")
-        publishers = estimator()
-        wait_for(says("TRACKING"), "the page to show the body")
-        wait_for(lambda: "MOVED" in viewer._page._panels._cameras.content, "the bumped camera")
-        assert server.scene.get_handle_by_name("/subject").visible
-        for publisher in publishers:
-            lab.destroy_publisher(publisher)
-        wait_for(says("it has said nothing"), "the page to say that nothing comes")
-        estimator()
-        wait_for(says("TRACKING"), "the page to go on")
-    finally:
-        context.try_shutdown()
-        spinning.join()
+    with Lab(None) as lab:
+        viewer = Viewer(server, context=lab.context)
+        lab.add(viewer)
+        yield lab, viewer, server
         viewer.close()
-        viewer.destroy_node()
-        lab.destroy_node()
+
+
+def test_the_page_follows_an_estimator_that_comes_goes_and_comes_back(tmp_path, page):
+    lab, viewer, server = page
+    session = recorded(tmp_path)
+
+    def wait_until_it_says(word):
+        lab.wait_for(lambda: word in viewer._page._panels._status.content, f"the page to say '{word}'")
+
+    wait_until_it_says("WAITING")
+    publishers = an_estimator(lab, session)
+    wait_until_it_says("TRACKING")
+    lab.wait_for(lambda: "MOVED" in viewer._page._panels._cameras.content, "the bumped camera")
+    assert server.scene.get_handle_by_name("/subject").visible
+    for publisher in publishers:
+        lab.node.destroy_publisher(publisher)
+    wait_until_it_says("it has said nothing")
+    an_estimator(lab, session)
+    wait_until_it_says("TRACKING")

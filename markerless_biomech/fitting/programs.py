@@ -83,36 +83,10 @@ def compile_programs(
     What was compiled is kept for the life of the process: a node that is configured anew has it at once.
     """
     key = (*map(_shape, (parameters, feet, cameras)), frames, iterations, people, device)
-    if key not in _kept:
-        _kept[key] = _compile(parameters, feet, cameras, frames, iterations, people, device)
-    return _kept[key]
+    if (kept := _kept.get(key)) is not None:
+        return kept
 
-
-_kept: dict[Any, Programs] = {}
-
-
-def _shape(tree: Any) -> tuple[Any, ...]:
-    """What a compiled program depends on."""
-    return jax.tree.structure(tree), *((jnp.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(tree))
-
-
-def _compile(
-    parameters: BodyParameters,
-    feet: BodyParameters,
-    cameras: Cameras,
-    frames: int,
-    iterations: int,
-    people: int,
-    device: Any,
-) -> Programs:
-
-    def shaped(tree: Any) -> Any:
-        sharding = jax.sharding.SingleDeviceSharding(device)
-        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x), sharding=sharding), tree)
-
-    def compiled(function: Callable[..., Any], *arguments: Any) -> Any:
-        return jax.jit(function).lower(*shaped(arguments)).compile()
-
+    compiled = partial(_compiled, jax.sharding.SingleDeviceSharding(device))
     keypoints, count = parameters.site_pos.shape[0], cameras.focal.shape[0]
     qpos, noise, scalar = jnp.zeros(41), jnp.zeros(count), jnp.zeros(())
     begin = partial(start_window, keypoints=keypoints, frames=frames, hop_s=1.0 / 60.0)
@@ -123,7 +97,7 @@ def _compile(
     _, factor, _ = jax.eval_shape(moving, window, parameters, feet, cameras, *news)
     starts = jnp.zeros((STARTS, 41))
     partners = jnp.zeros(keypoints, jnp.int32)
-    return Programs(
+    _kept[key] = Programs(
         start=compiled(begin, qpos, noise),
         expect=compiled(expect, window, parameters, cameras, scalar),
         advance=compiled(moving, window, parameters, feet, cameras, *news),
@@ -142,3 +116,20 @@ def _compile(
             nothing_known(count, keypoints),
         ),
     )
+    return _kept[key]
+
+
+_kept: dict[Any, Programs] = {}
+
+
+def _compiled(sharding: Any, function: Callable[..., Any], *arguments: Any) -> Any:
+    """For arguments of these shapes."""
+    shaped = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x), sharding=sharding), arguments
+    )
+    return jax.jit(function).lower(*shaped).compile()
+
+
+def _shape(tree: Any) -> tuple[Any, ...]:
+    """What a compiled program depends on."""
+    return jax.tree.structure(tree), *((jnp.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(tree))
