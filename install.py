@@ -95,7 +95,9 @@ def install(environment: Path, oldest: bool) -> None:
         print(f"making {environment.name} and installing into it, about a minute", flush=True)
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    requirement_files = ("requirements.txt", "requirements-ros-wheels.txt", "requirements-dev.txt")
+    requirement_files = ["requirements.txt", "requirements-ros-wheels.txt", "requirements-dev.txt"]
+    if not oldest:
+        requirement_files.append("requirements-opensim.txt")
     requirements = [word for name in requirement_files for word in ("-r", str(ROOT / name))]
     constraints = ["-c", str(ROOT / "constraints-oldest.txt")] if oldest else []
     environ = {key: value for key, value in os.environ.items() if not key.startswith("_ROS_WHEELS")}
