@@ -82,7 +82,7 @@ setup(
     # Named though it is the default: an editable install is then a path, not an import hook (see BuildMessages).
     package_dir={"": "."},
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["**/*.xml", "**/*.yaml"]},
+    package_data={NAME: ["**/*.xml", "**/*.yaml", "**/*.csv"]},
     data_files=[],
     ext_modules=[],
     distclass=PlatformDistribution,

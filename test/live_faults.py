@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,11 @@ class LiveSystem:
         self._usual: np.ndarray = np.zeros(0)
         """Mean square error of the joints without a fault, by frame of the walk."""
 
-    def start(self, first_fault: str) -> None:
-        """Start all, with a fault from the beginning; wait until the subject is tracked."""
+    def start(self, first_fault: str, heard: Sequence[str] = ()) -> None:
+        """Start all, with a fault from the beginning; wait until the subject is tracked.
+
+        `heard`: whose keypoints are listened to (else everybody's); what is stale is known only with all of them.
+        """
         node = self._monitor.node
         for kind, topic, take in (
             ("BodyState", "truth/body_state", self._take_truth),
@@ -81,7 +84,7 @@ class LiveSystem:
             ("DiagnosticArray", "/diagnostics", self._take_diagnostics),
         ):
             node.create_subscription(getattr(TYPES, kind), topic, take, quality.EVERY_RESULT)
-        for name in self.names:
+        for name in heard or self.names:
             node.create_subscription(
                 TYPES.Keypoints2D, f"{name}/keypoints", self._hear(name), quality.KEYPOINTS, raw=True
             )

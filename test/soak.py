@@ -26,6 +26,8 @@ from markerless_biomech.nodes.processes import private_domain
 DOCS = Path(__file__).parents[1] / "docs"
 ON_S, OFF_S = 5.0, 15.0
 """How long each fault is on, and how long nothing is wrong after it."""
+NOT_OF_FAULTS = ("queue_full", "no_rig")
+"""Why camera frames are dropped without any fault."""
 ROWS = 12
 SETTLED_SHARE = 1.0 / 12.0
 """Of the whole time; of an hour 5 minutes: memory is compared from there on."""
@@ -45,7 +47,7 @@ class Stretch:
     """Since the stretch before, by cause."""
 
 
-def soak(system: LiveSystem, minutes: float) -> list[Stretch]:
+def soak(system: LiveSystem, minutes: float, on_s: float = ON_S, off_s: float = OFF_S) -> list[Stretch]:
     """Switch one fault after the other on and off for so long."""
     start_ns, seen, before = system.now_ns, len(system.reports), system.dropped()
     stretches: list[Stretch] = []
@@ -53,8 +55,8 @@ def soak(system: LiveSystem, minutes: float) -> list[Stretch]:
     while system.now_ns - start_ns < minutes * 60 * SECOND_NS:
         fault = names[len(stretches) % len(names)]
         system.nobody = fault == "person-leaves"
-        system.wait_until(system.set_faults(fault) + round(ON_S * SECOND_NS))
-        system.wait_until(system.set_faults() + round(OFF_S * SECOND_NS))
+        system.wait_until(system.set_faults(fault) + round(on_s * SECOND_NS))
+        system.wait_until(system.set_faults() + round(off_s * SECOND_NS))
         system.nobody = False
         reports, now = system.reports[seen:], system.dropped()
         seen = len(system.reports)
@@ -76,9 +78,14 @@ def growth(stretches: list[Stretch]) -> float:
     return stretches[-1].memory_mb / settled.memory_mb - 1.0
 
 
+def unexplained(stretches: list[Stretch]) -> int:
+    """Camera frames dropped that no fault accounts for."""
+    return sum(count for one in stretches for cause, count in one.dropped.items() if cause in NOT_OF_FAULTS)
+
+
 def written(stretches: list[Stretch], title: str) -> str:
     """docs/soak.md."""
-    lost = sum(count for one in stretches for cause, count in one.dropped.items() if cause in ("queue_full", "no_rig"))
+    lost = unexplained(stretches)
     head = (
         f"# Soak\n\n{title}\n\nOne fault after the other, {ON_S:g} s on and {OFF_S:g} s off. Memory grew by "
         f"{100 * growth(stretches):.2f} % after the first twelfth of the time; {lost} camera frames were dropped that "
@@ -120,7 +127,7 @@ def main() -> None:
     os.environ.update(domain := private_domain())
     joints = SEEN_WELL if settings.keypoint_set == "coco_17" else list(range(34))
     with tempfile.TemporaryDirectory() as logs, LiveSystem(Path(logs), domain, settings, joints) as system:
-        system.start("")
+        system.start("", heard=("cam0",))
         stretches = soak(system, asked.minutes)
     rig = f"{settings.cameras} cameras, {settings.keypoint_set}, {settings.fps:g} Hz"
     title = f"{rig}, {asked.minutes:g} min on {device()}: `make soak RIG='{' '.join(sys.argv[1:])}'`"

@@ -11,7 +11,7 @@ import pytest
 from made_results import START_NS, made_session
 
 from markerless_biomech.errors import InputError
-from markerless_biomech.gait.norms import CYCLE_ANGLES, load_norms
+from markerless_biomech.gait.norms import CYCLE_ANGLES, YOUNG_ADULTS, load_norms
 from markerless_biomech.gait.parameters import strides
 from markerless_biomech.gait.values import StepEvent
 from markerless_biomech.recording.report import write_session_report
@@ -80,6 +80,20 @@ def test_norms_lie_behind_the_curves_and_the_caption_says_whose_they_are(tmp_pat
     assert bands == [2 + (joint == "knee_angle") for joint in CYCLE_ANGLES]
     knee = with_norms[2].axes[CYCLE_ANGLES.index("knee_angle")].lines[0]
     np.testing.assert_allclose(np.array(knee.get_xydata(), float), [[0, 5], [72, 60], [100, 5]])
+
+
+def test_the_norms_that_are_shipped_are_those_of_people_who_walk() -> None:
+    norms = load_norms(YOUNG_ADULTS)
+    assert "24 healthy young adults" in norms.source and "PeerJ 6:e4640" in norms.source
+    hip, knee, ankle = (norms.norm_from_joint[name] for name in ("hip_flexion", "knee_angle", "ankle_angle"))
+    # Perry & Burnfield, Gait Analysis, 2010: the knee bends to 60 degrees in early swing, the hip moves by 40, the ankle
+    # points down at toe off.
+    assert np.argmax(knee.mean_deg) == pytest.approx(73 / 2, abs=1.5) and knee.mean_deg.max() == pytest.approx(60, abs=5)
+    assert np.ptp(hip.mean_deg) == pytest.approx(40, abs=5)
+    assert 60 < ankle.percent[np.argmin(ankle.mean_deg)] < 68
+    for norm in norms.norm_from_joint.values():
+        assert len(norm.percent) == 51 and norm.std_deg.min() > 1.0
+        assert norm.mean_deg[0] == pytest.approx(norm.mean_deg[-1], abs=0.05)  # a cycle, to two decimals
 
 
 def test_a_stride_needs_the_other_foots_next_strike_for_the_size_of_its_step() -> None:

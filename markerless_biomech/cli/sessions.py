@@ -194,11 +194,12 @@ def _leave_one_out(bag: Path, skip_s: float) -> Answer:
     "--norms",
     type=PATH,
     help="Angles of healthy people over the gait cycle, drawn behind the subject's: a csv of joint, percent, mean_deg, "
-    "sd_deg (docs/gait.md).",
+    "sd_deg (docs/gait.md); without it 24 young adults on a treadmill.",
 )
+@click.option("--no-norms", is_flag=True, help="Draw no healthy people behind the subject's angles.")
 @trial_option
 @force_option
-def report(bag: Path, out: Path, norms: Path | None, trial: str, force: bool) -> Answer:
+def report(bag: Path, out: Path, norms: Path | None, no_norms: bool, trial: str, force: bool) -> Answer:
     """Write a page with pictures of the results in BAG: angles, skeleton over keypoints, cameras, residuals.
 
     \b
@@ -206,6 +207,10 @@ def report(bag: Path, out: Path, norms: Path | None, trial: str, force: bool) ->
       markerless-biomech report walk_result --out report.html
       markerless-biomech report walk_result --norms our_lab.csv --out report.html
     """
+    from ..gait.norms import YOUNG_ADULTS
     from ..recording.report import write_report
 
-    return {"out": write_report(bag, out, force=force, trial=trial, norms=norms)}
+    if no_norms and norms is not None:
+        raise click.UsageError("--norms and --no-norms exclude each other; give one of them")
+    drawn = None if no_norms else norms or YOUNG_ADULTS
+    return {"out": write_report(bag, out, force=force, trial=trial, norms=drawn)}

@@ -1,4 +1,6 @@
-"""Angles of healthy people over the gait cycle, from a file that a lab gives: mean and SD, to be drawn behind its own.
+"""Angles of healthy people over the gait cycle: mean and SD, to be drawn behind somebody's own.
+
+Ours are in `YOUNG_ADULTS`; a lab may give a file of its own:
 
     # 20 adults of our lab, overground, 1.3 m/s
     joint,percent,mean_deg,sd_deg
@@ -25,6 +27,8 @@ CYCLE_ANGLES = (
     *("knee_angle", "ankle_angle", "subtalar_angle"),
 )
 """Without their side; list and rotation of the pelvis are those of the own side (docs/gait.md)."""
+YOUNG_ADULTS = Path(__file__).with_name("norms_young_adults.csv")
+"""Where they are from and what was done with them: docs/gait.md."""
 COLUMNS = ("joint", "percent", "mean_deg", "sd_deg")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import InputError
-from ..gait.norms import Norms, load_norms
+from ..gait.norms import YOUNG_ADULTS, Norms, load_norms
 from .evaluation import evaluate_bag
 from .oracle import BodyOracle
 from .plots import STYLE, Curves, angle_curves, angle_figure, residual_figure
@@ -57,11 +57,11 @@ def write_report(
     title: str = "",
     force: bool = False,
     trial: str = "",
-    norms: str | Path | None = None,
+    norms: str | Path | None = YOUNG_ADULTS,
 ) -> Path:
     """Write the report of a bag with results, or of a trial in it, to `out_html`, pictures into a folder beside it.
 
-    `norms` is a file of healthy people's angles (`gait/norms.py`).
+    `norms` is a file of healthy people's angles (`gait/norms.py`), or None for none.
     """
     check_page_writable(Path(out_html), force)
     healthy = load_norms(norms) if norms is not None else None
