@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from markerless_biomech.body.urdf import urdf_text
+from markerless_biomech.cameras.rig import rig_text
 from markerless_biomech.errors import InputError
 from markerless_biomech.recording.bag_names import bag_path
 from markerless_biomech.recording.bags import BagWriter, open_bag, types, typestore
@@ -18,6 +19,7 @@ from markerless_biomech.recording.messages import keypoint_frame_to_message, tra
 from markerless_biomech.recording.playing import REFIT, SHOW, frames_of_ours, played_names, without_frames
 from markerless_biomech.recording.recorded_session import read_session
 from markerless_biomech.recording.replay import copy_input
+from markerless_biomech.recording.rig_recording import read_rig_recording
 from markerless_biomech.recording.session_bag import write_cameras, write_definitions, write_frame
 from markerless_biomech.recording.topic_roles import is_recorded
 from markerless_biomech.recording.unpacking import rig_namespace, unpack
@@ -127,6 +129,31 @@ def test_a_recording_without_an_estimator_can_be_refitted_from_itself(session, t
     assert texts["/definitions/keypoint_set"] == session.keypoint_set.to_dict()
     about = texts["/definitions/recording"]
     assert (about["subject"], about["trial"]) == ("P07", "walk_03") and about["versions"]["markerless_biomech"]
+
+
+def test_a_message_that_is_none_ends_no_recording_and_spoils_no_bag(session, tmp_path):
+    bag = LiveBag(tmp_path / "bag", {}, {"rig": rig_text(session.rig_nominal)}, None)
+    kind, frames = "markerless_biomech/msg/Keypoints2D", list(session.frames(START_NS))
+    bag.write("/cam0/keypoints", kind, b"garbage", START_NS)
+    for frame in frames:
+        message = keypoint_frame_to_message(types(), frame, "coco_17", f"{frame.camera}_optical")
+        bag.write(f"/{frame.camera}/keypoints", kind, cdr(message), frame.arrival_ns)
+    bag.write("/cam1/keypoints", kind, b"\0\1\0\0", frames[-1].arrival_ns)
+    bag.close()
+    assert not bag.missing()
+    for read in (read_session(tmp_path / "bag"), read_rig_recording(tmp_path / "bag")):
+        assert len(read.frames) == len(frames)
+        assert read.refused == {
+            f"/{name}/keypoints: bytes that are no {kind}; see what publishes them": 1 for name in ("cam0", "cam1")
+        }
+
+
+def test_a_bag_of_nothing_but_garbage_says_so(session, tmp_path):
+    bag = LiveBag(tmp_path / "bag", {}, {"rig": rig_text(session.rig_nominal)}, None)
+    bag.write("/cam0/keypoints", "markerless_biomech/msg/Keypoints2D", b"garbage", START_NS)
+    bag.close()
+    with pytest.raises(InputError, match="/cam0/keypoints: bytes that are no markerless_biomech/msg/Keypoints2D"):
+        read_session(tmp_path / "bag")
 
 
 def test_messages_before_the_clock_starts_are_recorded_when_it_does(tmp_path):

@@ -26,7 +26,7 @@ from .message_types import string_to_message
 from .salvage import salvage, storage_files
 
 __all__ = ["LATCHED_TOPICS", "PACKAGE", "message_directory", "message_type", "offered_qos", "types", "typestore"]
-__all__ += ["BagReader", "BagWriter", "check_writable", "open_bag", "read_bag"]
+__all__ += ["BagReader", "BagWriter", "check_writable", "decode_errors", "decoded", "open_bag", "read_bag"]
 
 
 def check_writable(path: Path, force: bool) -> None:
@@ -163,6 +163,17 @@ class BagReader:
         for connection, time_ns, data in self.raw_messages(wanted):
             yield connection.topic, decoded(self._reader.deserialize, data, connection.msgtype), time_ns
 
+    def readable(self, wanted: Collection[str] | Callable[[str], bool], refused: dict[str, int]) -> Iterator[Any]:
+        """As `messages`, less those whose bytes are none of their type: `refused` counts them, by a sentence."""
+        for connection, time_ns, data in self.raw_messages(wanted):
+            try:
+                message = decoded(self._reader.deserialize, data, connection.msgtype)
+            except decode_errors():
+                reason = f"{connection.topic}: bytes that are no {connection.msgtype}; see what publishes them"
+                refused[reason] = refused.get(reason, 0) + 1
+            else:
+                yield connection.topic, message, time_ns
+
     def raw_messages(
         self, wanted: Collection[str] | Callable[[str], bool] = lambda _: True
     ) -> Iterator[tuple[Any, int, bytes]]:
@@ -188,18 +199,23 @@ class BagReader:
                 )
 
 
+def decode_errors() -> tuple[type[Exception], ...]:
+    """What bytes that are no message of their type make rosbags raise."""
+    from rosbags.highlevel import AnyReaderError
+    from rosbags.serde import SerdeError
+
+    return AnyReaderError, SerdeError, MemoryError
+
+
 def decoded(deserialize: Callable[[bytes, str], Any], data: bytes, kind: str) -> Any:
     """A message of its CDR bytes.
 
     Fast CDR leaves 4 to 7 bytes of padding behind a message that ends in an empty sequence of doubles, such as a
     JointState without efforts; rosbags takes at most 3 for granted.
     """
-    from rosbags.highlevel import AnyReaderError
-    from rosbags.serde import SerdeError
-
     try:
         return deserialize(data, kind)
-    except (AnyReaderError, SerdeError) as error:
+    except decode_errors() as error:
         if "size mismatch" not in str(error):
             raise
         return deserialize(data[:-4], kind)
@@ -264,11 +280,9 @@ def _warn(remark: str) -> None:
 
 def _read_errors() -> tuple[type[Exception], ...]:
     """What a damaged file makes rosbags raise."""
-    from rosbags.highlevel import AnyReaderError
     from rosbags.rosbag2 import ReaderError
-    from rosbags.serde import SerdeError
 
-    return AnyReaderError, ReaderError, SerdeError, EOFError, struct.error, AssertionError, OSError, MemoryError
+    return *decode_errors(), ReaderError, EOFError, struct.error, AssertionError, OSError
 
 
 def _words(error: Exception) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from ..files import file_text
 from ..keypoints import SHIPPED_KEYPOINT_SETS, KeypointSet, load_keypoint_set
 from .bag_types import PACKAGE, typestore
-from .bags import BagWriter
+from .bags import BagWriter, decode_errors, decoded
 from .plain_definitions import keypoint_set_text, versions, yaml_text
 from .topic_roles import relative_name
 
@@ -92,10 +92,14 @@ class LiveBag:
 
     def _keypoint_set(self, topic: str, data: bytes) -> dict[str, str]:
         """The definition of the set that a detector's message names, once; an estimator's comes later and counts."""
-        self._looked_at.add(topic)
         if "definitions/keypoint_set" in self.topics:
+            self._looked_at.add(topic)
             return {}
-        name = str(typestore().deserialize_cdr(data, KEYPOINTS).keypoint_set)
+        try:
+            name = str(decoded(typestore().deserialize_cdr, data, KEYPOINTS).keypoint_set)
+        except decode_errors():
+            return {}  # the next message may be a good one
+        self._looked_at.add(topic)
         if self._own_set is not None and self._own_set.name == name:
             return {"keypoint_set": keypoint_set_text(self._own_set)}
         return {"keypoint_set": keypoint_set_text(load_keypoint_set(name))} if name in SHIPPED_KEYPOINT_SETS else {}

@@ -130,9 +130,11 @@ def find_keypoint_set(bag: BagReader, topic_from_camera: dict[str, str], definit
     """The bag's own definition, else the shipped set that its messages name."""
     if "keypoint_set" in definitions:
         return keypoint_set_from_text(definitions["keypoint_set"], f"{bag.path}: definitions/keypoint_set")
-    _, message, _ = next(bag.messages(set(topic_from_camera.values())), (None, None, None))
+    refused: dict[str, int] = {}
+    _, message, _ = next(bag.readable(set(topic_from_camera.values()), refused), (None, None, None))
     if message is None:
-        raise InputError(f"{bag.path}: no keypoint message in the bag; record it again with the detectors running")
+        reason = next(iter(refused), "no keypoint message in the bag; record it again with the detectors running")
+        raise InputError(f"{bag.path}: {reason}")
     if message.keypoint_set not in SHIPPED_KEYPOINT_SETS:
         raise InputError(
             f"{bag.path}: keypoints of the set '{message.keypoint_set}', which is neither shipped nor defined "
@@ -185,7 +187,7 @@ def _read_frames(
     camera_from_topic = {topic: camera for camera, topic in topic_from_camera.items()}
     frames: list[KeypointFrame] = []
     refused: dict[str, int] = {}
-    for topic, message, time_ns in bag.messages(camera_from_topic):
+    for topic, message, time_ns in bag.readable(camera_from_topic, refused):
         camera = rig.cameras[camera_from_topic[topic]]
         size_px = (camera.width, camera.height)
         try:

@@ -41,7 +41,7 @@ def read_rig_recording(
         camera_from_topic = {topic: camera for camera, topic in topic_from_camera.items()}
         frames: list[KeypointFrame] = []
         refused: dict[str, int] = {}
-        for topic, message, time_ns in bag.messages(camera_from_topic):
+        for topic, message, time_ns in bag.readable(camera_from_topic, refused):
             try:
                 frames.append(keypoint_frame_from_message(camera_from_topic[topic], message, time_ns, keypoint_set))
             except InputError as error:

@@ -47,7 +47,7 @@ def read_sync_pulses(bag: BagReader) -> tuple[SyncPulse, ...]:
 def clocks_apart_s(bag: BagReader, pulses: Sequence[SyncPulse]) -> float:
     """By how much the pulses' clock is behind the cameras', as delays from stamp to arrival tell; 0 without pulses."""
     keypoints = {topic for topic, kind in bag.topics.items() if kind == f"{PACKAGE}/msg/Keypoints2D"}
-    messages = islice(bag.messages(keypoints), LOOKED_AT)
+    messages = islice(bag.readable(keypoints, {}), LOOKED_AT)
     of_keypoints_ns = [time_ns - stamp_from_message(message.header.stamp) for _, message, time_ns in messages]
     of_pulses_ns = [pulse.received_ns - pulse.stamp_ns for pulse in pulses]
     if not of_pulses_ns or not of_keypoints_ns:
