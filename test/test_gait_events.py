@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_feet import Manner, made_feet
 from made_steps import START_NS, Feet, compared, noisy, sample, simulated_feet, told_live
 
 from markerless_biomech.gait.events import GaitDetector
@@ -185,3 +187,31 @@ def test_a_given_belt_speed_is_used_and_zero_is_believed() -> None:
     assert not comparison.false and len(comparison.missed) <= 2
     told_live(feet, detector=still)
     assert not still._belt.velocity_m_s.any()
+
+
+def faster_from(feet: Feet, from_s: float, times: float, seconds: float) -> Feet:
+    """The first of a walk over ground, on a belt that keeps up with it; from `from_s` on all goes `times` as fast."""
+    now_s = np.arange(0.0, seconds, 1.0 / 60.0)
+    then_s = now_s + (times - 1.0) * np.maximum(now_s - from_s, 0.0)
+    points = np.array(
+        [[np.interp(then_s, feet.times_s, axis) for axis in point.T] for point in feet.points_m.swapaxes(0, 1)]
+    )
+    points = points.transpose(2, 0, 1)
+    points[..., 0] -= then_s[:, None]
+    when_s = [float(np.interp((one.stamp_ns - START_NS) * 1e-9, then_s, now_s)) for one in feet.events]
+    events = [replace(one, stamp_ns=START_NS + round(s * 1e9)) for one, s in zip(feet.events, when_s, strict=True)]
+    return Feet(now_s, points, tuple(one for one in events if one.stamp_ns < START_NS + now_s[-1] * 1e9))
+
+
+def test_a_belt_that_changes_its_speed_makes_no_event_twice() -> None:
+    """From 1 to 1.45 m/s within a frame: what was final stays the same event."""
+    feet = noisy(faster_from(made_feet(Manner(speed_m_s=1.0, seconds=20.0, stop_s=20.0)), 6.0, 1.45, 12.0))
+    detector = GaitDetector()
+    told = [event for _, event in told_live(feet, detector=detector)]
+    np.testing.assert_allclose(detector._belt.velocity_m_s, [-1.45, 0.0], atol=0.05)
+    comparison = compared(last_revisions(told), feet)
+    assert not comparison.false and len(comparison.missed) <= 1
+    kept = [event for event in last_revisions(told) if not event.withdrawn]
+    for side, kind in Counter((event.side, event.type) for event in kept):
+        stamps_ns = sorted(event.stamp_ns for event in kept if (event.side, event.type) == (side, kind))
+        assert np.diff(stamps_ns).min() > 400_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,8 @@ from .values import SIDES, TYPES_OF_EVENT, StepEvent
 
 _SAME_EVENT_S = 0.2
 """A foot cannot strike or leave twice within this."""
+_FINALS = 40
+"""Remembered: more than anybody makes in what a change of the belt has looked at again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +32,20 @@ class Candidate:
 
 
 class EventLedger:
-    """Events that are told and not final."""
+    """Events that are told and not final, and the newest that are."""
 
     def __init__(self, publish_confidence: float, revise_s: float) -> None:
         self._publish_confidence, self._revise_ns = publish_confidence, round(revise_s * 1e9)
         self._next_id = 1
         self._open: list[StepEvent] = []
+        self._finals: deque[StepEvent] = deque(maxlen=_FINALS)
 
     def take(self, candidates: list[Candidate]) -> list[StepEvent]:
-        """What is new, in order of time, when these and no others are the events that are not final yet."""
+        """What is new, in order of time, when these and no others are the events that are not final yet.
+
+        What is final and found again, as when the belt turned out to be another one, is no news.
+        """
+        candidates = [one for one in candidates if not any(_same(event, one) for event in self._finals)]
         told: list[StepEvent] = []
         unmatched = list(self._open)
         self._open = []
@@ -46,10 +54,12 @@ class EventLedger:
             if known is not None:
                 unmatched.remove(known)
             told += self._tell(known, candidate)
+        self._finals.extend(event for event in told if event.final and not event.withdrawn)
         return told + [self._withdrawn(event) for event in unmatched]
 
     def withdraw_all(self) -> list[StepEvent]:
-        """Nothing more will be known of the open events."""
+        """The walk is over: nothing more will be known of the open events."""
+        self._finals.clear()
         open_events, self._open = self._open, []
         return [self._withdrawn(event) for event in open_events]
 
