@@ -188,6 +188,20 @@ def test_fitted_cameras_survive_their_message():
             assert getattr(back, name) == value, name
 
 
+def test_a_status_without_a_word_is_refused():
+    message = result_messages.cameras_to_message(bags.types(), some_cameras())
+    message.status[1] = 5
+    with pytest.raises(InputError, match=r"FittedCameras: status\[1\] is 5; expected 0 to 4"):
+        result_messages.cameras_from_message(over_the_wire(message))
+
+
+def test_a_body_that_is_tracked_has_joints():
+    message = result_messages.body_to_message(bags.types(), an_estimate(Tracking.LOST))
+    message.tracking = int(Tracking.COASTING)
+    with pytest.raises(InputError, match="BodyState: position is empty while tracking is COASTING; expected 34"):
+        result_messages.body_from_message(over_the_wire(message))
+
+
 def a_step(**changes) -> StepRecord:
     step = StepRecord(5, "right", "toe_off", np.array([1.0, 2.0, 0.1]), 7, 2, False, True, 0.01, 0.9, 0.6, 0.1)
     return dataclasses.replace(step, **changes)

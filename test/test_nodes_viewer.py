@@ -1,5 +1,9 @@
 """The live page over real topics: it may start first, and it goes on when the estimator comes back."""
 
+from dataclasses import replace
+from unittest.mock import Mock
+
+import numpy as np
 import pytest
 from lab import Lab
 from made_capture import recorded
@@ -58,3 +62,24 @@ def test_the_page_follows_an_estimator_that_comes_goes_and_comes_back(tmp_path, 
     wait_until_it_says("it has said nothing")
     an_estimator(lab, session)
     wait_until_it_says("TRACKING")
+
+
+def test_messages_of_another_version_are_told_of_and_the_page_goes_on(tmp_path, page, monkeypatch):
+    from markerless_biomech.nodes.ros_types import TYPES
+    from markerless_biomech.recording.result_messages import body_to_message, cameras_to_message
+
+    lab, viewer, _ = page
+    session, said = recorded(tmp_path), Mock()
+    monkeypatch.setattr(viewer, "get_logger", lambda: said)
+    *_, bodies, cameras = an_estimator(lab, session)
+    moved = cameras_to_message(TYPES, session.fitted_cameras()[-1])
+    strange = cameras_to_message(TYPES, replace(session.fitted_cameras()[-1], status=np.array([0, 0, 9])))
+    short = body_to_message(TYPES, session.bodies("body_state")[30])
+    short.position = short.position[:33]
+    bodies.publish(short)
+    cameras.publish(strange)
+    lab.wait_for(lambda: said.warning.call_count == 2, "both to be refused")
+    sentences = " ".join(call.args[0] for call in said.warning.call_args_list)
+    assert "position has the length 33; expected 34" in sentences and "status[2] is 9" in sentences
+    cameras.publish(moved)
+    lab.wait_for(lambda: "DEAD" in viewer._page._panels._cameras.content, "what is understood to be shown")

@@ -7,8 +7,9 @@
                                   two topics above
 /humans/bodies/tracked            hri_msgs/IdsList, only where the package hri_msgs is installed
 
-An id is good for one track: after LOST the person has another. Not there: roi, cropped and skeleton2d, which are of one
-camera's image, and everything of faces, voices and persons. These names are global: run it for one rig.
+An id is good for one track: after LOST the person has another, unless the parameter body_id fixes it. Not there: roi,
+cropped and skeleton2d, which are of one camera's image, and everything of faces, voices and persons. These names are
+global: run it for one rig.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import importlib
 import importlib.util
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,8 @@ from .running import run
 BODIES = "/humans/bodies"
 SILENT_S = 1.0
 """Without a body_state for this long nobody is tracked any more."""
+REFUSED_S = 1.0
+"""Of messages that are not understood one is told of in this time."""
 SECOND_NS = 1_000_000_000
 
 
@@ -76,22 +80,28 @@ class Humans(Node):
         )
 
     def _look(self) -> None:
-        """Take in the newest subject and state, and tell of them."""
-        try:
-            subject, state = self._subjects.take(), self._bodies.take()
-            if subject is not None:
-                self._model = HriBody(subject_from_text(subject.data, "definitions/subject"))
-                self._forget()
-            body = None if state is None else body_from_message(state)
-        except InputError as error:
-            self.get_logger().warning(str(error), throttle_duration_sec=1.0)
-            return
-        now_ns = self._steady.now().nanoseconds
-        if state is not None and body is not None:
-            self._heard_ns = now_ns
-            self._tell(body, state.header.frame_id)
-        elif now_ns - self._heard_ns > SILENT_S * SECOND_NS:
+        """Take in the newest subject and state, and tell of them; what is not understood is as good as silence."""
+        self._take(self._subjects, self._take_subject)
+        self._take(self._bodies, self._take_body)
+        if self._steady.now().nanoseconds - self._heard_ns > SILENT_S * SECOND_NS:
             self._forget()
+
+    def _take(self, newest: Newest, understand: Callable[[Any], None]) -> None:
+        message = newest.take()
+        try:
+            if message is not None:
+                understand(message)
+        except InputError as error:
+            self.get_logger().warning(str(error), throttle_duration_sec=REFUSED_S)
+
+    def _take_subject(self, message: Any) -> None:
+        self._model = HriBody(subject_from_text(message.data, "definitions/subject"))
+        self._forget()
+
+    def _take_body(self, message: Any) -> None:
+        body = body_from_message(message)
+        self._heard_ns = self._steady.now().nanoseconds
+        self._tell(body, message.header.frame_id)
 
     def _tell(self, body: BodyEstimate, world_frame: str) -> None:
         if body.tracking is Tracking.LOST or self._model is None:

@@ -24,6 +24,9 @@ from .parameters import declare_settings
 from .ros_types import TYPES
 from .running import run
 
+REFUSED_S = 1.0
+"""Of messages that are not understood one is told of in this time."""
+
 
 class Viewer(Node):
     """Subscribes to results and definitions; a thread of its own draws the page."""
@@ -41,7 +44,7 @@ class Viewer(Node):
             ("step_events", "StepEvent", step_from_message, self.feed.take_step),
             ("gait_parameters", "GaitParameters", parameters_from_message, self.feed.take_gait),
         ):
-            self._listen(kind, topic, partial(_hand_on, read, take), quality.RESULTS)
+            self._listen(kind, topic, partial(self._hand_on, read, take), quality.RESULTS)
         self._listen("String", "definitions/subject", partial(self._define, self.feed.take_subject), quality.LATCHED)
         self._listen("String", "definitions/rig", partial(self._define, self.feed.take_rig), quality.LATCHED)
         self._page = LivePage(self._server, self.feed)
@@ -59,15 +62,18 @@ class Viewer(Node):
     def _listen(self, kind: str, topic: str, take: Callable[[Any], None], profile: Any) -> None:
         self.create_subscription(getattr(TYPES, kind), topic, take, profile, event_callbacks=quality.NO_EVENTS)
 
+    def _hand_on(self, read: Callable[[Any], Any], take: Callable[[Any], None], message: Any) -> None:
+        """A result, or a warning: what another version or another estimator says may not be understood."""
+        try:
+            take(read(message))
+        except InputError as error:
+            self.get_logger().warning(str(error), throttle_duration_sec=REFUSED_S)
+
     def _define(self, take: Callable[[str], None], message: Any) -> None:
         try:
             take(message.data)
         except InputError as error:
             self.get_logger().error(str(error))
-
-
-def _hand_on(read: Callable[[Any], Any], take: Callable[[Any], None], message: Any) -> None:
-    take(read(message))
 
 
 def run_viewer(server: Any, namespace: str) -> None:

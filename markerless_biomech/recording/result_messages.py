@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..body.names import JOINT_NAMES
+from ..errors import InputError
 from ..results import BodyEstimate, FitReport, Tracking
 from ..rotations import matrix_from_xyzw, wxyz_from_xyzw, xyzw_from_wxyz
 from .message_checks import check_code, check_lengths
@@ -105,6 +106,8 @@ def body_from_message(message: Any) -> BodyEstimate:
     check_lengths(message, 0 if lost else len(JOINT_NAMES), position=1, velocity=1, position_std=1)
     check_lengths(message, len(message.site_seen), sites_xyz=3, sites_std=1)
     tracking = Tracking(check_code(message, "tracking", len(Tracking)))
+    if lost and tracking is not Tracking.LOST:
+        raise InputError(f"BodyState: position is empty while tracking is {tracking.name}; expected {len(JOINT_NAMES)}")
     turn = wxyz_from_xyzw(xyzw_from_message(message.pose.pose.orientation))
     covariance = np.diag(np.r_[np.zeros(6), np.full(34, np.nan) if lost else np.asarray(message.position_std) ** 2.0])
     covariance[:6, :6] = body_covariance(np.asarray(message.pose.covariance).reshape(6, 6), turn)
@@ -186,6 +189,7 @@ def cameras_to_message(types: Types, cameras: FittedCameras, world_frame: str = 
 
 def cameras_from_message(message: Any) -> FittedCameras:
     """Value of a FittedCameras message."""
+    _check_statuses(message)
     figures = dict.fromkeys(("correction_deg", "correction_m", "residual_px", "share_used", "status"), 1)
     check_lengths(message, len(message.names), frame_ids=1, poses=7, covariance=36, **figures)
     return FittedCameras(
@@ -201,6 +205,17 @@ def cameras_from_message(message: Any) -> FittedCameras:
         status=np.asarray(message.status, dtype=np.uint8),
         calibration_version=int(message.calibration_version),
     )
+
+
+def _check_statuses(message: Any) -> None:
+    """Whoever shows cameras has a word and a colour for each of these."""
+    status = np.asarray(message.status, dtype=np.uint8)
+    strange = np.flatnonzero(status > FittedCameras.MOVED)
+    if len(strange):
+        place = int(strange[0])
+        raise InputError(
+            f"FittedCameras: status[{place}] is {status[place]}; expected 0 to {FittedCameras.MOVED}, such as 0 for OK"
+        )
 
 
 @dataclass(frozen=True)
