@@ -87,11 +87,11 @@ def measured(person: int, options: argparse.Namespace) -> dict:
     ]
     trials = [trial_of(session, f"trial{index}") for index, session in enumerate(sessions)]
     keypoint_set, truth = sessions[0].keypoint_set, sessions[0].subject
-    start = time.monotonic()
-    calibrated = fit_session(trials, keypoint_set, truth.height_m if options.height else None)
+    file, start = options.work / f"person_{person}.yaml", time.monotonic()
+    if not (options.again and file.exists()):
+        calibrated = fit_session(trials, keypoint_set, truth.height_m if options.height else None)
+        save_subject(calibrated.subject, file, force=True)
     calibrate_s = time.monotonic() - start
-    file = options.work / f"person_{person}.yaml"
-    save_subject(calibrated.subject, file, force=True)
     subject = load_subject(file)
     start = time.monotonic()
     fits = [fit_trajectories([trial], keypoint_set, subject) for trial in trials]
@@ -111,7 +111,6 @@ def measured(person: int, options: argparse.Namespace) -> dict:
             consistency(truth, sessions[0].motion.qpos[rows], rows, sessions[0]),
         ),
         "seconds": (calibrate_s, refit_s),
-        "posterior_mm": 1000 * truth.height_m * calibrated.determined[0].posterior_std,
     }
 
 
@@ -125,6 +124,7 @@ def main() -> None:
     parser.add_argument("--noise-px", type=float, default=3.0)
     parser.add_argument("--path", default="loop")
     parser.add_argument("--height", action="store_true", help="give the stature to the fit")
+    parser.add_argument("--again", action="store_true", help="refit with the subjects that a run before left in --work")
     parser.add_argument("--work", type=Path, default=Path("out/calibration"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)

@@ -168,16 +168,20 @@ def judge(
 
     states = in_parallel(stated, _pairs(bundle, pieces))
     if zeros_std_rad is not None:
-        states = [_not_surer(state, zeros_std_rad) for state in states]
+        states = [replace(state, covariance=not_surer(state.covariance, zeros_std_rad)) for state in states]
     split = len(bundle.shape) if unknown.shape else 0
     return covariance[:split, :split], covariance[split:, split:], states
 
 
-def _not_surer(state: PieceStates, zeros_std_rad: np.ndarray) -> PieceStates:
-    """The state with no joint surer than its zero is."""
-    own = np.diagonal(state.covariance, axis1=1, axis2=2)[:, 6:].mean(0)
-    missing = np.maximum(zeros_std_rad**2 - own, 0.0)
-    return replace(state, covariance=state.covariance + np.diag(np.r_[np.zeros(6), missing]).astype(np.float32))
+def not_surer(covariance: np.ndarray, zeros_std_rad: np.ndarray) -> np.ndarray:
+    """(F, 40, 40) covariances of a piece with the zeros' uncertainty (34,) where they claim less in the mean; what goes
+    with such a joint by the covariance itself gets its part of it."""
+    wide = covariance.astype(float)
+    open_joints = 6 + np.flatnonzero(zeros_std_rad)
+    own = wide[:, open_joints[:, None], open_joints]
+    missing = np.maximum(zeros_std_rad[open_joints - 6] ** 2 - np.diagonal(own, axis1=1, axis2=2).mean(0), 0.0)
+    along = np.swapaxes(np.linalg.solve(own, wide[:, open_joints]), 1, 2)
+    return (wide + (along * missing) @ np.swapaxes(along, 1, 2)).astype(np.float32)
 
 
 def _outer_covariance(images: np.ndarray, prior: OuterPrior | None, known: np.ndarray | None) -> np.ndarray:

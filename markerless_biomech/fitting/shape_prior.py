@@ -37,28 +37,23 @@ OPEN_JOINTS = tuple(
 """Joints whose zero the images hardly tell from the offsets of the points beyond them: those at the ends of chains."""
 
 
-TRADING = 1.5
-"""Forearm and wrist trade their zeros among each other: on ten simulated people they were off by so much more."""
-
-
 def open_zeros_std_rad(keypoint_set: KeypointSet, model: ShapeModel, shape: np.ndarray, qpos: np.ndarray) -> np.ndarray:
     """(34,) how well each zero of OPEN_JOINTS is known if the offsets' prior alone tells it; 0 for other joints.
 
     The posterior is a Gaussian about one point of a valley that is curved: along it fits 20 degrees apart are equally
-    good, and there the Gaussian says 5. Turning a joint by a radian moves the point k by its lever r_k, so that
-    offsets of standard deviation s_k know its zero to 1 / sqrt(sum r_k^2 / s_k^2).
+    good, and there the Gaussian says 5. Turning all joints by q (rad) moves the points by J q, so that offsets of
+    standard deviation s tell all zeros together with the information J^T s^-2 J, and each one as well as that leaves it
+    when the others are not known either: forearm and wrist trade among each other. A joint beyond which nothing is seen
+    is known to a radian.
     """
     by_pose = np.asarray(
         site_derivatives(model, jnp.asarray(shape, jnp.float32), jnp.asarray(qpos, jnp.float32)).by_pose, float
     )
     used = (np.array(keypoint_set.bodies) != "") & (keypoint_set.weights > 0)
-    levers = np.linalg.norm(by_pose[used], axis=1)[:, 6:] / offset_std_m(keypoint_set)[used, None]
-    known = np.sum(levers**2, axis=0)
-    std = np.zeros(len(JOINT_NAMES))
-    for joint in OPEN_JOINTS:
-        # Nothing beyond the joint is seen: as wide as a joint is.
-        wider = TRADING if JOINT_NAMES[joint].startswith(("pro_sup", "wrist_")) else 1.0
-        std[joint] = wider / np.sqrt(max(known[joint], 1.0))
+    levers = by_pose[used][..., 6:] / offset_std_m(keypoint_set)[used, None, None]
+    known = np.einsum("kai,kaj->ij", levers, levers) + np.eye(len(JOINT_NAMES))
+    std, open_joints = np.zeros(len(JOINT_NAMES)), list(OPEN_JOINTS)
+    std[open_joints] = np.sqrt(np.diagonal(np.linalg.inv(known)))[open_joints]
     return std
 
 
