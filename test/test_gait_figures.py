@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_steps import START_NS, compared, noisy, simulated_feet, told_live
+from made_steps import START_NS, Feet, compared, noisy, simulated_feet, told_live
 
 from markerless_biomech.body.names import JOINT_NAMES
 from markerless_biomech.body.scaling import neutral_qpos
@@ -87,6 +87,35 @@ def test_step_length_on_curves_and_on_an_unknown_belt(settings: dict) -> None:
     assert len(comparison.length_error_m) >= 8
     assert np.median(np.abs(comparison.length_error_m)) < 5e-3
     assert np.median(np.abs(comparison.width_error_m)) < 5e-3
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit_m"),
+    [
+        ({"path": "loop", "radius_m": 1.5, "seconds": 8.0}, 0.03),
+        ({"path": "line", "seconds": 6.0}, 0.006),
+        ({"path": "treadmill", "speed_m_s": 1.2, "seconds": 6.0}, 0.006),
+    ],
+    ids=["curve of 1.5 m", "line", "treadmill"],
+)
+def test_the_last_step_of_a_walk_is_measured_along_where_the_next_would_have_led(
+    settings: dict, limit_m: float
+) -> None:
+    """Median |error| of width and length of the last step of walks cut short at different places. Along the stride that
+    ends with it the width would be wrong by 0.2 m on a curve of 1.5 m."""
+    feet, errors_m = noisy(simulated_feet(**settings)), []
+    for frames in range(240, len(feet.times_s), 20):
+        cut = Feet(feet.times_s[:frames], feet.points_m[:frames], feet.events)
+        strikes = [one for one in last_revisions(e for _, e in told_live(cut)) if one.type == "heel_strike"]
+        last = strikes[-1]
+        true = min(
+            (one for one in feet.events if (one.type, one.side) == (last.type, last.side)),
+            key=lambda one: abs(one.stamp_ns - last.stamp_ns),
+        )
+        errors_m.append([last.step_length_m - true.step_length_m, last.step_width_m - true.step_width_m])
+    known = np.isfinite(errors_m).all(axis=1)
+    assert known.sum() >= 4
+    assert np.all(np.median(np.abs(np.array(errors_m)[known]), axis=0) < limit_m)
 
 
 def test_cycles_of_a_wave_at_the_strides_frequency_are_that_wave() -> None:

@@ -161,6 +161,7 @@ class GaitDetector:
                     evidence.still[row],
                     motion.sample_std_m[row],
                     self._belt.velocity_m_s,
+                    motion.progress_m_s[row] - self._belt.velocity_m_s,
                     self._track.origin_ns,
                 )
             )

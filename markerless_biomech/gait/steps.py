@@ -20,6 +20,8 @@ _FOOT_FLAT_S = 0.30
 _LONGEST_STEP_S = 2.5
 """Between strikes further apart the person has stopped."""
 _FEWEST_FLAT = 3
+_LEAST_PROGRESS_M_S = 0.1
+"""Who is slower goes in no direction that could turn."""
 _LEAST_PLACE_STD_M, _PLACE_STD_SHARE = 0.001, 0.7
 """Of a footprint: the heel gives way under load; this share of a sample's noise lasts as long as foot flat."""
 
@@ -37,6 +39,8 @@ class SettledFeet:
     """(4,) of each point along each axis."""
     surface_m_s: np.ndarray
     """(2,) velocity of the belt."""
+    progress_m_s: np.ndarray
+    """(2,) velocity of the person over it."""
     origin_ns: int
     """Stamp at time 0."""
 
@@ -61,7 +65,6 @@ class StepBook:
         self._gone_m: deque[np.ndarray] = deque()
         """(2,) for each row: how far the surface has moved since the start."""
         self._strikes: list[_Strike] = []
-        self._last_offs: dict[int, float] = {}
 
     def settle(self, feet: SettledFeet) -> None:
         """Take in the next settled instant."""
@@ -95,7 +98,7 @@ class StepBook:
         return [self._complete(k) for k in range(1, len(self._strikes) - 1) if not self._strikes[k].measured]
 
     def _entered(self, event: StepEvent) -> StepEvent:
-        """A final event with its times and, for a strike, the length along the last stride's direction."""
+        """A final event with its times and, for a strike, length and width along where the stride around it will point."""
         if not event.final or event.withdrawn or not self._rows:
             return event
         time_s = (event.stamp_ns - self._rows[-1].origin_ns) * 1e-9
@@ -108,8 +111,7 @@ class StepBook:
         self._strikes.insert(place, strike)
         strike.event = self._with_times(place)
         if 1 <= place == len(self._strikes) - 1 and self._follows(place):
-            direction = self._direction(place - 2, place) if place >= 2 and self._follows(place - 1) else None
-            strike.event = self._with_lengths(place, direction)
+            strike.event = self._with_lengths(place, self._direction_ahead(place))
         return strike.event
 
     def _where_feet_stood(self, event: StepEvent, first: _Strike) -> list[_Strike]:
@@ -152,6 +154,34 @@ class StepBook:
         stride = ends[1] - ends[0]
         length = float(np.linalg.norm(stride))
         return stride / length if length > 0.02 else None
+
+    def _direction_ahead(self, k: int) -> np.ndarray | None:
+        """(2,) the direction of the stride around strike k, before its other end is known: that of the stride that ends
+        with k, half a stride older, turned as the person has turned. None where there is none."""
+        if k < 2 or not self._follows(k - 1):
+            return None
+        direction, start = self._direction(k - 2, k), self._strikes[k - 2]
+        if direction is None or not start.seen:
+            return direction
+        turn = self._turn_rad(self._strikes[k].time_s - start.time_s)
+        c, s = np.cos(turn), np.sin(turn)
+        return np.array([c * direction[0] - s * direction[1], s * direction[0] + c * direction[1]])
+
+    def _turn_rad(self, stride_s: float) -> float:
+        """By how much the person's way has turned over the newest half of a stride; each direction is that of a whole
+        stride, over which the body's sway cancels. 0 where the samples do not reach back, or nobody walks."""
+        end_s = self._rows[-1].time_s
+        if self._rows[0].time_s > end_s - 1.5 * stride_s:
+            return 0.0
+        before, now = (self._progress_m_s(until_s, stride_s) for until_s in (end_s - 0.5 * stride_s, end_s))
+        if min(np.linalg.norm(before), np.linalg.norm(now)) < _LEAST_PROGRESS_M_S:
+            return 0.0
+        return float(np.arctan2(before[0] * now[1] - before[1] * now[0], before @ now))
+
+    def _progress_m_s(self, until_s: float, stride_s: float) -> np.ndarray:
+        """(2,) mean over the stride that ends then."""
+        rows = [row.progress_m_s for row in self._rows if until_s - stride_s < row.time_s <= until_s]
+        return np.mean(rows, axis=0) if rows else np.zeros(2)
 
     def _with_lengths(self, k: int, direction: np.ndarray | None) -> StepEvent:
         """Step length and width along `direction`, stride length."""

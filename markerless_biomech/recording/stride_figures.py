@@ -138,8 +138,6 @@ def stride_figures(walking: Walker) -> list[StrideFigures]:
     answer = []
     for stride, walk in zip(every, _walks(every), strict=True):
         values = _of_events(stride)
-        if not _is_followed(stride, walking.events):
-            values |= {"step_length_m": float("nan"), "step_width_m": float("nan")}
         if covered(stride.start_ns, stride.end_ns, walking.stamps_ns):
             key = (stride.side, stride.start_ns)
             inside = walking.path.between(stride.start_ns, stride.end_ns)
@@ -155,15 +153,6 @@ def stride_figures(walking: Walker) -> list[StrideFigures]:
         values = {figure.column: values.get(figure.column, float("nan")) for figure in FIGURES}
         answer.append(StrideFigures(stride.side, stride.start_ns, stride.end_ns, walk, values))
     return answer
-
-
-def _is_followed(stride: Stride, events: Sequence[StepEvent]) -> bool:
-    """Whether the other foot lands after the step that ends the stride: its size is along the stride around it."""
-    until_ns = stride.end_ns + (stride.end_ns - stride.start_ns)
-    return any(
-        event.type == "heel_strike" and event.side != stride.side and stride.end_ns < event.stamp_ns < until_ns
-        for event in events
-    )
 
 
 def _of_events(stride: Stride) -> dict[str, float]:
