@@ -134,3 +134,31 @@ def test_silence_is_noticed(node):
     publish(node, "BodyState", "body_state", quality.RESULTS, state(0))
     wait_for(lambda: "body" in view.look())
     assert not view.silent("body")
+
+
+def test_a_body_with_the_sites_of_another_keypoint_set_does_not_choose_the_subject(node):
+    view = CaptureView(node, 10, pytest.fail)
+    define(node, RIG)
+    body = state(1)
+    body.sites_xyz, body.sites_std, body.site_seen = body.sites_xyz[:12], body.sites_std[:4], body.site_seen[:4]
+    publish(node, "BodyState", "body_state", quality.RESULTS, body)
+    wait_for(lambda: view.look() is not None and None not in (view.rig, view.body) and not view.observed())
+    for name, camera in RIG.cameras.items():
+        publish(node, "Keypoints2D", f"{name}/keypoints", quality.KEYPOINTS, *frames(camera, PERSON))
+    wait_for(lambda: view.observed() is not None)
+
+
+def test_cameras_that_the_rig_has_no_more_are_forgotten(node):
+    p = np.array([[600.0, 0, 300, 0], [0, 600, 250, 0], [0, 0, 1, 0]])
+    rig = replace(RIG, cameras={name: replace(camera, p=p) for name, camera in RIG.cameras.items()})
+    view = CaptureView(node, 10, pytest.fail)
+    define(node, rig)
+    wait_for(lambda: view.look() is not None and view.rig is not None and not view.observed())
+    cameras = rig.cameras.items()
+    for name, camera in cameras:
+        publish(node, "Keypoints2D", f"{name}/keypoints", quality.KEYPOINTS, *frames(camera, PERSON, rectified=True))
+    wait_for(lambda: view.observed() is not None)
+    define(node, replace(RIG, cameras={f"{name}_of_another": camera for name, camera in cameras}))
+    wait_for(lambda: view.look() is not None and "cam0" not in view.rig.cameras)
+    assert view.observed() is None
+    assert not any(node.count_subscribers(f"cam0/{topic}") for topic in ("keypoints", "camera_info"))

@@ -1,5 +1,6 @@
 """MarkerArrays of a capture: what RViz would complain about is not in them, and nothing stale stays."""
 
+from dataclasses import replace
 from unittest.mock import Mock
 
 import numpy as np
@@ -91,6 +92,17 @@ def test_rviz_has_nothing_to_complain_about():
     around = {"frusta", "sights", "residuals", "footprints", "step_sizes", "progression"}
     assert namespaces == on_the_body | around
     assert {marker.header.frame_id for marker in markers.values()} == {"lab/world"}
+
+
+def test_a_site_that_is_nowhere_is_not_drawn():
+    state = body()
+    sites_m = state.sites_m.copy()
+    sites_m[3] = np.nan
+    markers = drawn(lambda canvas: draw_body(canvas, replace(state, sites_m=sites_m), RIG, 2.8))
+    assert len(markers["sites", 0].points) == len(markers["sites", 0].colors) == 16
+    assert not any(complaints(marker) for marker in markers.values())
+    nowhere = replace(state, sites_m=np.full_like(sites_m, np.nan))
+    assert drawn(lambda canvas: draw_body(canvas, nowhere, RIG, 2.8)) == {}
 
 
 def test_nothing_is_drawn_of_nothing():

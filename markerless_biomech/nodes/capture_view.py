@@ -94,14 +94,20 @@ class CaptureView:
             return None
         for name in self.rig.cameras:
             self._hear_keypoints(name)
-        if self.silent("keypoints"):
+        newest_ns = max((frames[-1][0] for frames in self._raw_frames.values() if frames), default=None)
+        if newest_ns is None or self.silent("keypoints"):
             return None
-        newest_ns = max(frames[-1][0] for frames in self._raw_frames.values() if frames)
-        fitted = self.body is not None and self.body.tracking is not Tracking.LOST and not self.silent("body")
-        body = self.body if fitted else None
+        body = self._fitted(len(self._keypoint_set.names))
         frames = self._frames_near(newest_ns if body is None else body.stamp_ns)
         self._know_rectification(frames)
         return observe(self.rig, frames, None if body is None else body.sites_m)
+
+    def _fitted(self, sites: int) -> BodyEstimate | None:
+        """The body, while it is there and has the sites of the keypoint set, as many as that names."""
+        body = self.body
+        if body is None or body.tracking is Tracking.LOST or self.silent("body"):
+            return None
+        return body if len(body.sites_m) == sites else None
 
     def _hear_keypoints(self, name: str) -> None:
         if name not in self._keypoints:
@@ -112,6 +118,11 @@ class CaptureView:
         for data in self._keypoints[name].take_all():
             if self._understood(data, lambda data, name=name: self._raw_frames[name].append((stamp_of(data), data))):
                 self._heard_s["keypoints"] = time.monotonic()
+
+    def _hear_no_more(self, name: str) -> None:
+        for newest in (self._keypoints.pop(name), *self._infos.pop(name, ())):
+            newest.close()
+        del self._raw_frames[name]
 
     def _frames_near(self, stamp_ns: int) -> dict[str, KeypointFrame]:
         """Of each camera the frame nearest to an instant, by name."""
@@ -143,6 +154,8 @@ class CaptureView:
         self.rig = rig_from_text(message.data, "definitions/rig")
         self.world_frame = self.rig.world_frame
         self._rectified_known.clear()
+        for gone in self._keypoints.keys() - self.rig.cameras.keys():
+            self._hear_no_more(gone)
 
     def _take_subject(self, message: Any) -> None:
         content = yaml_content(message.data, "definitions/subject")

@@ -19,18 +19,23 @@ STATUS_WORDS = {Tracking.TRACKED: "", Tracking.COASTING: "COASTING", Tracking.LO
 
 
 def draw_body(canvas: Canvas, body: BodyEstimate, rig: Rig | None, sigmas: float) -> None:
-    """Sites, coloured by tracking where they were observed; ellipsoids of `sigmas` standard deviations, 0: none."""
-    if body.tracking is Tracking.LOST or not len(body.sites_m):
+    """Sites, coloured by tracking where they were observed; ellipsoids of `sigmas` standard deviations, 0: none.
+
+    A site that is nowhere, as another's fit may say, is not drawn.
+    """
+    somewhere = np.isfinite(body.sites_m).all(axis=-1) & np.isfinite(body.sites_std_m)
+    if body.tracking is Tracking.LOST or not somewhere.any():
         return
     colour = TRACKING_COLOURS[body.tracking]
-    colours = [colour if seen else INFERRED for seen in body.site_seen]
-    canvas.spheres("sites", body.sites_m, SITE_M, colours)
+    colours = [colour if seen else INFERRED for seen in body.site_seen[somewhere]]
+    sites_m, sites_std_m = body.sites_m[somewhere], body.sites_std_m[somewhere]
+    canvas.spheres("sites", sites_m, SITE_M, colours)
     if sigmas <= 0.0:
         return
     cameras_m = np.array([camera.position_m for camera in rig.cameras.values()] if rig is not None else [])
-    covariances = site_covariances(body.sites_m, body.sites_std_m, cameras_m.reshape(-1, 3))
+    covariances = site_covariances(sites_m, sites_std_m, cameras_m.reshape(-1, 3))
     axes_m, turns = ellipsoid_axes(covariances, sigmas)
-    for number, (centre, axes, turn) in enumerate(zip(body.sites_m, axes_m, turns, strict=True)):
+    for number, (centre, axes, turn) in enumerate(zip(sites_m, axes_m, turns, strict=True)):
         canvas.ellipsoid("uncertainty", number, centre, axes, turn, colours[number], 0.3)
 
 
