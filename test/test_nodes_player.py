@@ -11,11 +11,13 @@ from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from rosgraph_msgs.msg import Clock
 
+from markerless_biomech.errors import InputError
 from markerless_biomech.nodes import quality
-from markerless_biomech.nodes.header_stamp import shifted_stamp
+from markerless_biomech.nodes.header_stamp import shifted_stamp, stamp_of
 from markerless_biomech.nodes.processes import Processes
 from markerless_biomech.nodes.recorder import wishes
 from markerless_biomech.nodes.ros_types import TYPES
+from markerless_biomech.nodes.timetable import Timetable
 from markerless_biomech.recording.bags import BagWriter, open_bag, types
 from markerless_biomech.recording.message_types import stamp_from_message
 from markerless_biomech.recording.messages import transforms_to_message
@@ -149,6 +151,68 @@ def test_a_missing_bag_ends_the_player_with_one_sentence(tmp_path):
 def test_moving_a_stamp_changes_nothing_else():
     data = b"\x00\x01\x00\x00" + struct.pack("<iI", 5, 999_999_999) + b"rest"
     assert shifted_stamp(data, 2) == b"\x00\x01\x00\x00" + struct.pack("<iI", 6, 1) + b"rest"
+
+
+@pytest.mark.parametrize("length", range(12))
+def test_a_message_too_short_for_a_header_is_named(length):
+    with pytest.raises(InputError, match=f"has {length} bytes, too few for a header"):
+        stamp_of((b"\x00\x01" + bytes(10))[:length])
+
+
+def test_what_ends_a_timetable_is_told_even_without_words():
+    told = []
+    table = Timetable(raising(AssertionError()), told.append)
+    table.start()
+    table.stop()
+    assert told == ["AssertionError"]
+
+
+def raising(error):
+    raise error
+    yield
+
+
+def test_each_camera_pose_of_one_moment_is_played(lab, bag, tmp_path):
+    """With use_sim_time all drivers speak at the same time of arrival, before /clock goes on."""
+    path, unit = tmp_path / "poses", np.array([[0.0, 0.0, 0.0, 1.0]])
+    with open_bag(bag) as reader, BagWriter(path) as writer:
+        for connection, time_ns, data in reader.raw_messages(lambda topic: topic.endswith("/keypoints")):
+            writer.write_raw(connection.topic, connection.msgtype, data, time_ns, like=connection)
+        for child in ("cam0_optical", "cam1_optical", "cam2_optical"):
+            pose = transforms_to_message(types(), 0, ["world"], [child], np.zeros((1, 3)), unit)
+            writer.write("/tf_static", pose, time_ns)
+    lab.listen("TFMessage", "/tf_static", quality.STATIC_TRANSFORMS)
+    for camera in ("cam0", "cam1"):
+        lab.listen("Keypoints2D", f"{camera}/keypoints")
+    played(lab, path, tmp_path)
+    heard = [one.child_frame_id for message in lab.heard["/tf_static"] for one in message.transforms]
+    assert heard == ["cam0_optical", "cam1_optical", "cam2_optical"]
+
+
+def test_a_message_without_a_stamp_that_can_be_moved_is_left_out(lab, bag, tmp_path):
+    path = tmp_path / "foreign"
+    with open_bag(bag) as reader, BagWriter(path) as writer:
+        for connection, time_ns, data in reader.raw_messages():
+            writer.write_raw(connection.topic, connection.msgtype, data, time_ns, like=connection)
+            if connection.topic == "/cam0/keypoints":
+                writer.write_raw("/cam1/keypoints", connection.msgtype, b"\0\0\0\0" + bytes(40), time_ns)
+    lab.listen("Keypoints2D", "cam1/keypoints")
+    lab.listen("Keypoints2D", "cam0/keypoints")
+    with Processes(tmp_path) as processes:
+        processes.start("keypoint_player", {"bag": str(path), **WAIT})
+        lab.wait_for(lambda: not processes.running("keypoint_player"), "the end of the bag")
+        processes.check()
+        said = (tmp_path / "keypoint_player.log").read_text()
+    lab.wait_for(lambda: len(lab.heard["cam1/keypoints"]) == 30, "all keypoints that are good")
+    assert said.count("messages of /cam1/keypoints are left out: the message is big-endian") == 1
+
+
+def test_a_loop_over_nothing_ends(tmp_path):
+    with BagWriter(tmp_path / "log") as writer:
+        writer.write_text("/rosout", "of no type that is played", 1)
+    with Processes(tmp_path) as processes:
+        processes.start("keypoint_player", {"bag": str(tmp_path / "log"), "mode": "show", "loop": True})
+        assert processes.wait("keypoint_player", 30.0)
 
 
 @pytest.fixture(scope="module")

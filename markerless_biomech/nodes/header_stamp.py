@@ -9,11 +9,14 @@ from ..errors import InputError
 _HEADER_STAMP = struct.Struct("<iI")
 _STAMP_OFFSET = 4
 """CDR: four bytes of encapsulation, then the message, which begins with its header, which begins with its stamp."""
+_STAMP_END = _STAMP_OFFSET + _HEADER_STAMP.size
 SECOND_NS = 1_000_000_000
 
 
 def stamp_of(data: bytes | bytearray) -> int:
-    """Stamp (ns) of a message that starts with a header. Raises InputError for a big-endian one."""
+    """Stamp (ns) of a message that starts with a header. Raises InputError for a short or big-endian one."""
+    if len(data) < _STAMP_END:
+        raise InputError(f"the message has {len(data)} bytes, too few for a header; see what published it")
     if data[1] != 1:
         raise InputError("the message is big-endian; send or record it on a machine like this one")
     seconds, nanoseconds = _HEADER_STAMP.unpack_from(data, _STAMP_OFFSET)

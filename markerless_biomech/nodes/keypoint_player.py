@@ -16,7 +16,7 @@ from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 
 from ..errors import InputError
-from ..recording.bags import PACKAGE, open_bag
+from ..recording.bags import PACKAGE, decode_errors, open_bag
 from ..recording.message_types import stamp_to_message
 from ..recording.playing import LIVE, REFIT, SHOW, TRANSFORMS, frames_of_ours, played_names, without_frames
 from ..recording.topic_roles import RECORDED, Role, role_of
@@ -51,6 +51,8 @@ class KeypointPlayer(Node):
         with open_bag(self.settings.bag) as bag:
             self._kinds = bag.topics
             self._ours = frames_of_ours(bag) if self.settings.mode == REFIT else frozenset()
+        self._left_out: set[str] = set()
+        """Topics with messages that could not be played, and are not."""
         self._publishers_by_topic: dict[str, dict[str, Any]] = {}
         """By topic of the bag, then by the name it is played under."""
         self._make_publishers(lambda role: role is not Role.DEFINITION)
@@ -102,17 +104,20 @@ class KeypointPlayer(Node):
         self._make_publishers(lambda role: role is Role.DEFINITION)
         self.get_logger().info(f"playing {settings.bag}")
         begin_ns, start_ns = 0, self.get_clock().now().nanoseconds
-        while True:
-            since_ns = 0
+        while not self._stopping.is_set():
+            since_ns = None
             for topic, before_ns, since_ns, first_ns, data in self._messages():
                 yield from self._ticks(begin_ns, before_ns, since_ns, first_ns)
-                if (topic, first_ns + since_ns) not in shown:
-                    due_ns = round((begin_ns + since_ns) / settings.rate)
-                    for publisher, message in self._copies(topic, data, start_ns + begin_ns - first_ns):
-                        yield Departure(due_ns, publisher, message)
-            begin_ns += since_ns + SECOND_NS // 60
-            if not settings.loop:
+                due_ns = round((begin_ns + since_ns) / settings.rate)
+                yield Departure(due_ns, None, None)  # time goes on where nothing leaves, and the end is noticed
+                if topic in shown:
+                    shown.remove(topic)
+                    continue
+                for publisher, message in self._copies(topic, data, start_ns + begin_ns - first_ns):
+                    yield Departure(due_ns, publisher, message)
+            if since_ns is None or not settings.loop:
                 return
+            begin_ns += since_ns + SECOND_NS // 60
 
     def _ticks(self, begin_ns: int, before_ns: int, since_ns: int, first_ns: int) -> Iterator[Departure]:
         """/clock from one message to the next, whose times are since the first."""
@@ -123,23 +128,23 @@ class KeypointPlayer(Node):
             due_ns = round((begin_ns + tick * step_ns) / self.settings.rate)
             yield Departure(due_ns, self._time_publisher, clock_message(first_ns + tick * step_ns))
 
-    def _show_cameras(self) -> set[tuple[str, int]]:
+    def _show_cameras(self) -> set[str]:
         """Publish each camera's first CameraInfo and the first /tf_static before anything else, as drivers do.
 
-        Returns (topic, time in the bag) of what has been published, which is not played again.
+        Returns their topics: of each, the first message is not played again.
         """
-        shown: dict[str, int] = {}
+        shown: set[str] = set()
         cameras = {topic for topic in self._publishers_by_topic if topic.endswith(("/camera_info", "/tf_static"))}
         for topic, _, since_ns, first_ns, data in self._messages():
             if topic in cameras and topic not in shown:
-                shown[topic] = first_ns + since_ns
+                shown.add(topic)
                 for publisher, message in self._copies(topic, data, self.get_clock().now().nanoseconds - first_ns):
                     publisher.publish(message)
             if self._time_publisher is not None and not since_ns:
                 self._time_publisher.publish(clock_message(first_ns))
             if len(shown) == len(cameras):
                 break
-        return set(shown.items())
+        return shown
 
     def _messages(self) -> Iterator[tuple[str, int, int, int, bytes]]:
         """(topic, times of the message before and of this since the first, the first's time, CDR bytes)."""
@@ -153,9 +158,19 @@ class KeypointPlayer(Node):
     def _copies(self, topic: str, data: bytes, shift_ns: int) -> Iterator[tuple[Any, bytes]]:
         """Publishers of a message, each with the bytes that it gets."""
         for name, publisher in self._publishers_by_topic[topic].items():
-            played = data if name.startswith(RECORDED) else self._as_played(topic, data, shift_ns)
+            try:
+                played = data if name.startswith(RECORDED) else self._as_played(topic, data, shift_ns)
+            except (InputError, *decode_errors()) as error:
+                played = None
+                self._say_left_out(topic, error)
             if played is not None:
                 yield publisher, played
+
+    def _say_left_out(self, topic: str, error: Exception) -> None:
+        """Once a topic."""
+        if topic not in self._left_out:
+            self._left_out.add(topic)
+            self.get_logger().warning(f"messages of {topic} are left out: {error}")
 
     def _as_played(self, topic: str, data: bytes, shift_ns: int) -> bytes | None:
         """With its stamp moved, or without the estimator's frames; None where nothing is left."""

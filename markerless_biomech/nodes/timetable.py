@@ -68,7 +68,7 @@ class Timetable:
                 self.sent += 1
                 self.late += time.monotonic_ns() - start_ns - departure.due_ns > LATE_S * 1e9
         except Exception as error:  # the node must end, with these words
-            problem = str(error)
+            problem = str(error) or type(error).__name__
         self._done(problem)
 
     def _wait_until(self, due_ns: int) -> None:
