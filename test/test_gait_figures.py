@@ -9,10 +9,12 @@ from made_steps import START_NS, Feet, compared, noisy, simulated_feet, told_liv
 from markerless_biomech.body.names import JOINT_NAMES
 from markerless_biomech.body.scaling import neutral_qpos
 from markerless_biomech.body.subject import subject_from_height
-from markerless_biomech.gait.balance import GRAVITY_M_S2, centre_of_mass_m, margins_of_stability
+from markerless_biomech.gait.balance import GRAVITY_M_S2, centre_velocity_m_s, margins_of_stability
+from markerless_biomech.gait.body_path import BodyPath, body_path
 from markerless_biomech.gait.cycles import gait_cycles
 from markerless_biomech.gait.foot_figures import FeetPath, foot_figures
 from markerless_biomech.gait.parameters import gait_parameters, strides, symmetry
+from markerless_biomech.gait.unbroken import run_around, way
 from markerless_biomech.gait.values import StepEvent
 from markerless_biomech.recording.step_judgement import last_revisions, true_step_sizes
 
@@ -156,7 +158,7 @@ def test_the_centre_of_mass_of_a_standing_person_is_at_56_percent_of_stature() -
     """Within 2 % (Winter 2009: 0.55 to 0.57), midway between the feet, and moves with the pelvis."""
     subject = subject_from_height(1.75, "")
     qpos = neutral_qpos(subject)
-    centre = centre_of_mass_m(subject, np.stack([qpos, qpos + np.eye(1, 41)[0]]))
+    centre = body_path(subject, np.stack([qpos, qpos + np.eye(1, 41)[0]])).centre_of_mass_m()
     assert centre[0, 2] / 1.75 == pytest.approx(0.56, abs=0.02)
     assert abs(centre[0, 1]) < 1e-6
     np.testing.assert_allclose(centre[1] - centre[0], [1.0, 0.0, 0.0], atol=1e-6)
@@ -171,9 +173,58 @@ def test_margin_of_stability_falls_by_speed_over_the_pendulums_rate() -> None:
     for speed in (0.001, 1.001):
         qpos = np.tile(neutral_qpos(subject), (len(stamps_ns), 1))
         qpos[:, 0] += speed * (stamps_ns - START_NS) * 1e-9
-        margins += margins_of_stability(subject, stamps_ns, qpos, [event])
-    height_m = centre_of_mass_m(subject, neutral_qpos(subject)[None])[0, 2]
+        margins += margins_of_stability(body_path(subject, qpos), stamps_ns, [event])
+    height_m = body_path(subject, neutral_qpos(subject)[None]).centre_of_mass_m()[0, 2]
     assert margins[0].forward_m - margins[1].forward_m == pytest.approx(np.sqrt(height_m / GRAVITY_M_S2), abs=1e-3)
     assert margins[0].sideways_m == pytest.approx(margins[1].sideways_m, abs=1e-4)
     assert margins[0].sideways_m > 0.08
     assert len(JOINT_NAMES) == 34
+
+
+def moving(speed_m_s: float, times_s: np.ndarray) -> tuple[BodyPath, np.ndarray]:
+    """The neutral pose moved along x, and its stamps."""
+    subject = subject_from_height(1.75, "")
+    qpos = np.tile(neutral_qpos(subject), (len(times_s), 1))
+    qpos[:, 0] += speed_m_s * times_s
+    return body_path(subject, qpos), START_NS + np.round(times_s * 1e9).astype(np.int64)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_sideways_margin_goes_to_the_outer_edge_backwards_too(side: str) -> None:
+    """The feet stand as they do forwards, and nothing moves sideways."""
+    margins = []
+    for speed_m_s in (0.8, -0.8):
+        body, stamps_ns = moving(speed_m_s, np.arange(0.0, 2.0, 1 / 60))
+        strike = StepEvent(int(stamps_ns[60]), side, "heel_strike", np.zeros(3), 1)
+        margins += margins_of_stability(body, stamps_ns, [strike])
+    assert margins[0].sideways_m > 0.08
+    assert margins[1].sideways_m == pytest.approx(margins[0].sideways_m, abs=1e-4)
+
+
+def test_a_run_ends_at_a_gap_and_nothing_is_known_inside_it() -> None:
+    stamps_ns = START_NS + np.array([0, 100, 200, 1000, 1100]) * 1_000_000
+    at_ns = START_NS + np.array([-50, 0, 150, 600, 1000, 1200]) * 1_000_000
+    found_ms = (run_around(stamps_ns, at_ns) - START_NS) // 1_000_000
+    assert found_ms.T.tolist() == [[-50, -50], [0, 200], [0, 200], [600, 600], [1000, 1100], [1200, 1200]]
+    moved, passed_s = way(stamps_ns, np.arange(5.0)[:, None], at_ns - 150_000_000, at_ns + 150_000_000)
+    np.testing.assert_allclose(moved[:, 0], [0.0, 1.5, 2.0, 0.0, 1.0, 0.0], atol=1e-9)
+    np.testing.assert_allclose(passed_s, [0.0, 0.15, 0.2, 0.0, 0.1, 0.0], atol=1e-9)
+
+
+def test_velocities_and_margins_do_not_reach_over_a_gap() -> None:
+    """Seen for 2 s, lost for 3 s, found again where the first walk began."""
+    seen_s = np.arange(0.0, 2.0, 1 / 60)
+    times_s = np.concatenate([seen_s, 5.0 + seen_s])
+    body, stamps_ns = moving(1.0, np.concatenate([seen_s, seen_s]))
+    stamps_ns = START_NS + np.round(times_s * 1e9).astype(np.int64)
+    centre_m = body.centre_of_mass_m()
+    velocity_m_s = centre_velocity_m_s(stamps_ns, centre_m, stamps_ns)
+    np.testing.assert_allclose(velocity_m_s, np.tile([1.0, 0.0, 0.0], (len(stamps_ns), 1)), atol=1e-3)
+    assert np.isnan(centre_velocity_m_s(stamps_ns, centre_m, stamps_ns[:1] + 3_000_000_000)).all()
+    strikes = [
+        StepEvent(START_NS + round(at_s * 1e9), "left", "heel_strike", np.zeros(3), number)
+        for number, at_s in enumerate((1.0, 1.8, 3.0, 5.2, 6.0))
+    ]
+    margins = margins_of_stability(body, stamps_ns, strikes)
+    assert [one.stamp_ns for one in margins] == [strikes[0].stamp_ns, strikes[4].stamp_ns]
+    assert margins[1].forward_m == pytest.approx(margins[0].forward_m, abs=1e-3)

@@ -13,6 +13,7 @@ import pytest
 from made_steps import START_NS
 
 from markerless_biomech.body.subject import Subject
+from markerless_biomech.gait.foot_figures import FeetPath
 from markerless_biomech.gait.values import StepEvent
 from markerless_biomech.keypoints import load_keypoint_set
 from markerless_biomech.recording.export_gait import PARAMETER_COLUMNS, STRIDE_COLUMNS, gait_tables
@@ -20,6 +21,7 @@ from markerless_biomech.recording.stride_figures import (
     FIGURES,
     StrideFigures,
     Walker,
+    pelvis_along_progress_deg,
     sides_of_walks,
     stride_figures,
     walker,
@@ -172,6 +174,20 @@ def test_strides_over_a_gap_have_what_the_events_tell_and_nothing_of_the_body() 
         assert np.isfinite(one.values["stride_time_s"])
         assert np.isnan(one.values["centre_of_mass_rise_m"]) == broken(one, from_ns, until_ns)
         assert np.isnan(one.values["pelvis_tilt_deg"]) == broken(one, from_ns, until_ns)
+
+
+def test_the_direction_of_progress_is_that_of_the_walk_after_a_gap_not_of_the_way_there() -> None:
+    """Along x, lost for 3 s, along x again beside the first way: the pelvis looks ahead all the time."""
+    seen_s = np.arange(0.0, 4.0, 1 / 60)
+    times_s = np.concatenate([seen_s, 7.0 + seen_s])
+    hips_m = np.zeros((len(times_s), 3))
+    hips_m[:, 0], hips_m[len(seen_s) :, 1] = SPEED_M_S * np.tile(seen_s, 2), 2.0
+    stamps_ns = START_NS + np.round(times_s * 1e9).astype(np.int64)
+    nothing = np.zeros((len(times_s), 2, 3))
+    path = FeetPath(stamps_ns, nothing, nothing, hips_m, np.zeros(2))
+    looking_ahead = np.tile([1.0, 0.0, 0.0, 0.0], (len(times_s), 1))
+    rotation_deg = pelvis_along_progress_deg(path, looking_ahead, 550_000_000)[:, 2]
+    np.testing.assert_allclose(rotation_deg, 0.0, atol=1e-3)
 
 
 def test_nobody_who_took_a_stride_has_no_tables() -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..body.base import base_sites
-from ..body.subject import Subject
-from .body_path import BodyPath, body_path
+from .body_path import BodyPath
+from .unbroken import mean_velocity, run_around
 from .values import SIDES, StepEvent
 
 GRAVITY_M_S2 = 9.81
@@ -36,40 +36,35 @@ class MarginOfStability:
     """To the foot's foremost point, along it; in walking mostly negative: one falls forward onto the next step."""
 
 
-def centre_of_mass_m(subject: Subject, qpos: np.ndarray) -> np.ndarray:
-    """(F, 3) in world, at poses (F, 41)."""
-    return body_path(subject, qpos).centre_of_mass_m()
+def centre_velocity_m_s(stamps_ns: np.ndarray, centre_m: np.ndarray, at_ns: np.ndarray) -> np.ndarray:
+    """(N, 3) velocity at instants (N,) of a centre of mass that is at (F, 3); NaN in gaps of the stamps (F,)."""
+    return mean_velocity(stamps_ns, centre_m, at_ns, _VELOCITY_S)
 
 
 def margins_of_stability(
-    subject: Subject,
-    stamps_ns: np.ndarray,
-    qpos: np.ndarray,
-    events: Sequence[StepEvent],
-    surface_m_s: np.ndarray | None = None,
-) -> list[MarginOfStability]:
-    """At every heel strike that the poses (F, 41) at `stamps_ns` (F,) reach around; `surface_m_s` (2,) is a belt's."""
-    return margins_of_body(body_path(subject, qpos), stamps_ns, events, surface_m_s)
-
-
-def margins_of_body(
     body: BodyPath, stamps_ns: np.ndarray, events: Sequence[StepEvent], surface_m_s: np.ndarray | None = None
 ) -> list[MarginOfStability]:
-    """The same of a body whose path is known."""
+    """At every heel strike that the body at rising stamps (F,) reaches around without a gap; `surface_m_s` (2,) is a
+    belt's."""
     belt = np.zeros(2) if surface_m_s is None else surface_m_s
+    strikes = [event for event in events if event.type == "heel_strike" and _reached(stamps_ns, event.stamp_ns)]
+    at_ns = np.array([event.stamp_ns for event in strikes], dtype=np.int64)
     centre_m = body.centre_of_mass_m()
+    velocity_m_s = centre_velocity_m_s(stamps_ns, centre_m, at_ns)[:, :2] - belt
+    progress_m_s = mean_velocity(stamps_ns, centre_m, at_ns, _PROGRESS_S)[:, :2] - belt
     names = tuple([f"{point}_{side}" for side in "lr" for point in _EDGE])
-    soles = body.points_m(base_sites(names)).reshape(len(stamps_ns), 2, len(_EDGE), 3)
+    soles_m = body.points_m(base_sites(names)).reshape(len(stamps_ns), 2, len(_EDGE), 3)
     margins = []
-    for event in events:
-        inside = stamps_ns[0] + _PROGRESS_S * 1e9 <= event.stamp_ns <= stamps_ns[-1] - _PROGRESS_S * 1e9
-        if event.type == "heel_strike" and inside:
-            row = int(np.argmin(np.abs(stamps_ns - event.stamp_ns)))
-            velocity = _slope(stamps_ns, centre_m, event.stamp_ns, _VELOCITY_S)[:2] - belt
-            progress = _slope(stamps_ns, centre_m, event.stamp_ns, _PROGRESS_S)[:2] - belt
-            foot = SIDES.index(event.side)
-            margins.append(_margin(event, centre_m[row], velocity, progress, soles[row, foot]))
+    for event, velocity, progress in zip(strikes, velocity_m_s, progress_m_s, strict=True):
+        row = int(np.argmin(np.abs(stamps_ns - event.stamp_ns)))
+        margins.append(_margin(event, centre_m[row], velocity, progress, soles_m[row, SIDES.index(event.side)]))
     return margins
+
+
+def _reached(stamps_ns: np.ndarray, at_ns: int) -> bool:
+    """Whether the direction of progress is known from both sides of an instant."""
+    first_ns, last_ns = run_around(stamps_ns, np.array([at_ns]))[:, 0]
+    return bool(min(at_ns - first_ns, last_ns - at_ns) >= _PROGRESS_S * 1e9)
 
 
 def _margin(
@@ -79,13 +74,8 @@ def _margin(
     length_m = float(centre_m[2] - sole_m[:, 2].min())
     extrapolated = centre_m[:2] + velocity_m_s * np.sqrt(length_m / GRAVITY_M_S2)
     forward = progress_m_s / max(float(np.linalg.norm(progress_m_s)), 1e-6)
-    outward = np.array([-forward[1], forward[0]]) * (1.0 if event.side == "left" else -1.0)
+    toes = (sole_m[1:].mean(axis=0) - sole_m[0])[:2]
+    backwards = bool(forward @ toes < 0.0)
+    outward = np.array([-forward[1], forward[0]]) * (1.0 if (event.side == "left") != backwards else -1.0)
     reach = sole_m[:, :2] - extrapolated
     return MarginOfStability(event.stamp_ns, event.side, float((reach @ outward).max()), float((reach @ forward).max()))
-
-
-def _slope(stamps_ns: np.ndarray, path: np.ndarray, at_ns: int, half_s: float) -> np.ndarray:
-    """(3,) mean velocity of `path` (F, 3) from `half_s` before to after."""
-    ends_ns = np.array([at_ns - half_s * 1e9, at_ns + half_s * 1e9])
-    ends = np.stack([np.interp(ends_ns, stamps_ns, path[:, axis]) for axis in range(3)], axis=-1)
-    return (ends[1] - ends[0]) / (2.0 * half_s)

@@ -14,6 +14,7 @@ import numpy as np
 
 from .parameters import Stride, strides
 from .surface import Belt
+from .unbroken import way
 from .values import SIDES, StepEvent
 
 _FLAT = (0.25, 0.6)
@@ -44,21 +45,16 @@ class FeetPath:
         return self.directions(np.array([start_ns]), np.array([end_ns]))[0]
 
     def directions(self, start_ns: np.ndarray, end_ns: np.ndarray) -> np.ndarray:
-        """(N, 2) the same between (N,) and (N,) instants; what lies outside the recording is not counted."""
-        ends_ns = np.clip([start_ns, end_ns], self.stamps_ns[0], self.stamps_ns[-1])
-        passed_s = (ends_ns[1] - ends_ns[0])[:, None] * 1e-9
-        moved = self._pelvis_at(ends_ns[1]) - self._pelvis_at(ends_ns[0]) - passed_s * self.surface_m_s
+        """(N, 2) the same between (N,) and (N,) instants; what lies beyond an end or a gap of the recording is not
+        counted."""
+        moved, passed_s = way(self.stamps_ns, self.pelvis_m[:, :2], start_ns, end_ns)
+        moved = moved - passed_s[:, None] * self.surface_m_s
         length = np.linalg.norm(moved, axis=-1, keepdims=True)
         return np.where(length > _LEAST_PROGRESS_M, moved / np.maximum(length, _LEAST_PROGRESS_M), np.nan)
 
     def between(self, start_ns: float, end_ns: float) -> np.ndarray:
         """(F,) bool: instants from the one to the other."""
         return (self.stamps_ns >= start_ns) & (self.stamps_ns <= end_ns)
-
-    def _pelvis_at(self, stamps_ns: np.ndarray) -> np.ndarray:
-        """(N, 2) horizontal place at (N,) instants."""
-        times_s, wanted_s = (1e-9 * (stamps - self.stamps_ns[0]) for stamps in (self.stamps_ns, stamps_ns))
-        return np.stack([np.interp(wanted_s, times_s, self.pelvis_m[:, axis]) for axis in (0, 1)], axis=-1)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class StepBook:
         return [self._complete(k) for k in range(1, len(self._strikes) - 1) if not self._strikes[k].measured]
 
     def _entered(self, event: StepEvent) -> StepEvent:
-        """A final event with its times and, for a strike, length and width along where the stride around it will point."""
+        """A final event with its times and, for a strike, length and width along where its stride will point."""
         if not event.final or event.withdrawn or not self._rows:
             return event
         time_s = (event.stamp_ns - self._rows[-1].origin_ns) * 1e-9

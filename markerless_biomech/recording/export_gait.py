@@ -8,11 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..gait.balance import centre_velocity_m_s
 from .export_csv import seconds_text
 from .stride_figures import FIGURES, StrideFigures, Walker, sides_of_walks, stride_figures
 
-_HALF_S = 0.05
-"""The centre of mass's velocity is its way from this long before to this long after."""
 STRIDE_COLUMNS = ("time_s", "end_s", "walk", "side", *(figure.column for figure in FIGURES))
 _SYMMETRIES = ("step_length_m", "step_time_s")
 PARAMETER_COLUMNS = (
@@ -63,10 +62,7 @@ def parameters_csv(every: Sequence[StrideFigures]) -> str:
 def centre_of_mass_csv(walking: Walker) -> str:
     """A row a state: place and velocity in world."""
     place_m, stamps_ns = walking.body.centre_of_mass_m(), walking.stamps_ns
-    times_s = (stamps_ns - stamps_ns[0]) * 1e-9
-    ends_s = np.clip([times_s - _HALF_S, times_s + _HALF_S], times_s[0], times_s[-1])
-    ends_m = np.stack([np.interp(ends_s, times_s, place_m[:, axis]) for axis in range(3)], axis=-1)
-    velocity_m_s = (ends_m[1] - ends_m[0]) / (ends_s[1] - ends_s[0])[:, None]
+    velocity_m_s = centre_velocity_m_s(stamps_ns, place_m, stamps_ns)
     rows = [
         [seconds_text(int(stamp)), *map(_text, place), *map(_text, velocity)]
         for stamp, place, velocity in zip(stamps_ns, place_m, velocity_m_s, strict=True)

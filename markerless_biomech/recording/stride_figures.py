@@ -13,7 +13,7 @@ import numpy as np
 
 from ..body.names import BODY_NAMES
 from ..body.subject import Subject
-from ..gait.balance import margins_of_body
+from ..gait.balance import margins_of_stability
 from ..gait.body_feet import standing_points
 from ..gait.body_path import BodyPath, body_path
 from ..gait.cycles import covered
@@ -132,7 +132,7 @@ def stride_figures(walking: Walker) -> list[StrideFigures]:
     feet = {(one.side, one.start_ns): one for one in foot_figures(walking.path, walking.events)}
     margins = {
         (one.side, one.stamp_ns): one
-        for one in margins_of_body(walking.body, walking.stamps_ns, walking.events, walking.path.surface_m_s)
+        for one in margins_of_stability(walking.body, walking.stamps_ns, walking.events, walking.path.surface_m_s)
     }
     height_m = walking.body.centre_of_mass_m()[:, 2]
     answer = []
