@@ -91,7 +91,14 @@ def test_only_the_newest_footprints_stay():
     footprints = Footprints(2)
     walk_four(footprints)
     assert [one.id for one in footprints.prints] == [3, 4]
-    assert [one.id for one in footprints.struck_since(11_400_000_000)] == [4]
+
+
+def test_only_what_struck_lately_flashes_also_after_a_jump_back_of_time():
+    footprints = Footprints(10)
+    walk_four(footprints)
+    assert [one.id for one in footprints.struck_lately(11_600_000_000, 0.2)] == [4]
+    assert [one.id for one in footprints.struck_lately(11_450_000_000, 0.5)] == [3, 4], "told of before its pose"
+    assert not footprints.struck_lately(8_000_000_000, 0.4)
 
 
 def test_the_line_of_progression_runs_between_the_feet():

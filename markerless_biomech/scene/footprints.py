@@ -26,6 +26,8 @@ _RESTART_S = 1.0
 """Events are told within this of each other's order; an id told again later than that is of a new ledger."""
 _STANCE_S = 2.0
 """A toe off later than this after a strike ends another stance; a strike later than this begins another walk."""
+_AHEAD_S = 0.1
+"""Strikes may be told of before the pose of their instant is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +161,7 @@ class Footprints:
                 paths.append([])
         return [np.array(path) for path in paths if len(path) > 1]
 
-    def struck_since(self, stamp_ns: int) -> list[Footprint]:
-        """Strikes at or after an instant: those that flash."""
-        return [one for one in self.prints if one.stamp_ns >= stamp_ns]
+    def struck_lately(self, now_ns: int, lately_s: float) -> list[Footprint]:
+        """Strikes of so long before an instant until then: those that flash. What is far ahead was before a jump."""
+        first_ns, last_ns = now_ns - round(lately_s * 1e9), now_ns + round(_AHEAD_S * 1e9)
+        return [one for one in self.prints if first_ns <= one.stamp_ns <= last_ns]

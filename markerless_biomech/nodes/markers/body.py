@@ -58,7 +58,7 @@ def _status(body: BodyEstimate | None, silent: bool) -> tuple[str, str]:
 
 def draw_flashes(canvas: Canvas, footprints: Footprints, now_ns: int, flash_s: float) -> None:
     """A disc that grows and fades at each heel that struck within `flash_s`."""
-    for one in footprints.struck_since(now_ns - round(flash_s * 1e9)):
+    for one in footprints.struck_lately(now_ns, flash_s):
         age = min(max((now_ns - one.stamp_ns) * 1e-9 / flash_s, 0.0), 1.0)
         canvas.disc(
             "heel_strikes", one.id, one.heel_m + [0, 0, 0.01], 0.05 + 0.1 * age, FLASH, round(0.9 - 0.8 * age, 1)
