@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from unittest.mock import MagicMock, Mock
 
 import numpy as np
 import pytest
@@ -20,18 +21,22 @@ from websockets.sync.client import connect
 from markerless_biomech.body.model import body_parameters, body_poses
 from markerless_biomech.body.names import BODY_NAMES
 from markerless_biomech.errors import InputError
+from markerless_biomech.gait.values import StepEvent
 from markerless_biomech.recording.definitions import subject_text
 from markerless_biomech.recording.result_messages import FitRecord
-from markerless_biomech.results import FitReport, Tracking
+from markerless_biomech.results import FitReport, Tracking, lost
 from markerless_biomech.rotations import matrix_from_xyzw, xyzw_from_wxyz
 from markerless_biomech.scene.colours import CAMERA_COLOURS, rgb
+from markerless_biomech.scene.footprints import Footprints
 from markerless_biomech.scene.frusta import frustum_m
 from markerless_biomech.viewing import server as servers
 from markerless_biomech.viewing.cards import camera_card, status_card
+from markerless_biomech.viewing.floor_nodes import FloorNodes
 from markerless_biomech.viewing.live_feed import SILENT_S, LiveFeed
 from markerless_biomech.viewing.moment import Moment
 from markerless_biomech.viewing.playhead import PlayHead
 from markerless_biomech.viewing.recorded import RecordedMotion, read_motion
+from markerless_biomech.viewing.views import EVERYTHING, WALKER, Views
 from markerless_biomech.viewing.watch import LivePage, RecordedPage
 
 
@@ -294,6 +299,65 @@ def test_a_live_feed_says_why_there_is_nobody_and_forgets_when_time_jumps_back(s
     earlier = type(bodies[0])(**{**vars(bodies[0]), "stamp_ns": START_NS - 5_000_000_000})
     feed.take_body(earlier)
     assert len(feed.trace().times_s) == 1 and not feed.moment().steps and not feed.moment().footprints
+
+
+def test_a_bag_that_is_played_in_a_loop_leaves_nothing_of_the_round_before(session):
+    feed = LiveFeed()
+    bodies = session.bodies("body_state")[:30]
+    for round_before in range(3):
+        for body in bodies:
+            feed.take_body(body)
+        assert len(feed.trace().times_s) == 30 and np.all(np.diff(feed.trace().times_s) > 0), round_before
+        assert not feed.moment().steps and feed.moment().time_s == feed.trace().times_s[-1]
+        feed.take_step(session.results["step_events"][0])
+
+
+def test_angles_of_nobody_are_not_drawn():
+    feed = LiveFeed()
+    feed.take_body(lost(START_NS, 17))
+    assert np.isnan(feed.trace().angles_deg).all()
+
+
+def test_definitions_that_are_told_again_change_nothing_and_are_read_once(session, monkeypatch):
+    subject, rig = live_inputs(session)
+    feed = LiveFeed()
+    for _ in range(2):
+        feed.take_rig(rig)
+        feed.take_subject(subject)
+    monkeypatch.delattr("markerless_biomech.viewing.live_feed.rig_from_text")
+    version, capture = feed.capture()
+    assert version == 2 and set(capture.cameras) == set(session.rig.cameras)
+
+
+def test_the_line_of_progression_goes_on_when_the_oldest_footprints_go():
+    server, kept = Mock(), Footprints(6)
+    floor = FloorNodes(server, np.zeros((2, 2)), 1.7)
+    for step in range(12):
+        side = ("left", "right")[step % 2]
+        heel_m = np.array([0.6 * step, 0.1, 0.0])
+        kept.take(StepEvent(START_NS + step * 500_000_000, side, "heel_strike", heel_m, step + 1), 0.0)
+        floor.show(kept.prints, kept.progression_m(), near=True)
+    _, segments, _ = server.scene.add_line_segments.call_args.args
+    assert segments[-1, 1, 0] == pytest.approx(0.6 * 10.5)
+    drawings = server.scene.add_line_segments.call_count
+    floor.show(kept.prints, kept.progression_m(), near=True)
+    assert server.scene.add_line_segments.call_count == drawings, "the same line is not drawn again"
+
+
+def test_browsers_that_wait_see_everything_when_it_comes():
+    server = Mock()
+    views = Views(server)
+    browsers = {}
+    for number, chosen in enumerate((EVERYTHING, WALKER)):
+        browsers[number] = MagicMock(client_id=number)
+        browsers[number].gui.add_dropdown.return_value.value = chosen
+        server.on_client_connect.call_args.args[0](browsers[number])
+    server.get_clients.return_value = browsers
+    corners_m = np.array([[-9.0, 0, 0], [9, 0, 3]])
+    views.frame(corners_m)
+    assert np.allclose(browsers[0].camera.look_at, corners_m.mean(axis=0))
+    assert np.linalg.norm(browsers[0].camera.position - browsers[0].camera.look_at) > 9
+    assert isinstance(browsers[1].camera.look_at, Mock), "who goes along with the walker goes on doing so"
 
 
 def test_the_command_says_where_the_page_is_and_ends_with_ctrl_c(tmp_path):

@@ -33,7 +33,7 @@ class FloorNodes:
         self._revision_from_id: dict[int, tuple[Any, ...]] = {}
         self._worded: dict[int, tuple[str, bool]] = {}
         self._flashing: set[int] = set()
-        self._line_lengths: tuple[int, ...] = ()
+        self._drawn_paths: tuple[bytes, ...] = ()
         _add_grid(server, corners_m)
 
     def show(self, prints: Sequence[Footprint], progression_m: Sequence[np.ndarray], near: bool) -> None:
@@ -96,10 +96,10 @@ class FloorNodes:
                 )
 
     def _draw_lines(self, paths_m: Sequence[np.ndarray]) -> None:
-        lengths = tuple(len(path) for path in paths_m)
-        if lengths == self._line_lengths:
+        paths = tuple(path.tobytes() for path in paths_m)
+        if paths == self._drawn_paths:
             return
-        self._line_lengths = lengths
+        self._drawn_paths = paths
         if not paths_m:
             self._server.scene.remove_by_name("/progression")
             return

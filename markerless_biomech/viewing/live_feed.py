@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..body.subject import Subject
+from ..cameras.calibrated_camera import Rig
 from ..cameras.rig import rig_from_text
 from ..gait.parameters import GaitParameters
 from ..gait.values import StepEvent
@@ -33,6 +34,8 @@ class _Newest:
     """What came last of each kind."""
 
     subject: Subject | None = None
+    subject_text: str = ""
+    rig: Rig | None = None
     rig_text: str = ""
     body: BodyEstimate | None = None
     body_s: float = 0.0
@@ -43,6 +46,7 @@ class _Newest:
     gait: GaitParameters | None = None
     reason: str = ""
     start_ns: int = 0
+    """Stamp of the first body; 0 before it."""
 
 
 class LiveFeed:
@@ -62,29 +66,30 @@ class LiveFeed:
         """definitions/subject. Raises InputError."""
         subject = subject_from_text(text, "definitions/subject")
         with self._lock:
-            self._newest.subject = subject
-            self._version += 1
+            if text != self._newest.subject_text:
+                self._newest.subject, self._newest.subject_text = subject, text
+                self._version += 1
 
     def take_rig(self, text: str) -> None:
         """definitions/rig. Raises InputError."""
-        rig_from_text(text, "definitions/rig")
+        rig = rig_from_text(text, "definitions/rig")
         with self._lock:
             if text != self._newest.rig_text:
-                self._newest.rig_text = text
+                self._newest.rig, self._newest.rig_text = rig, text
                 self._version += 1
 
     def take_body(self, body: BodyEstimate) -> None:
         """body_state."""
         with self._lock:
             new = self._newest
-            if not new.start_ns or body.stamp_ns < new.start_ns:  # time jumped back
+            if new.body is None or body.stamp_ns < new.body.stamp_ns:  # the first, or time has jumped back
                 self._begin(body.stamp_ns)
             new.body, new.body_s = body, time.monotonic()
             new.heard_s = new.body_s
             if body.tracking != Tracking.LOST:
                 new.reason = ""
             time_s = (body.stamp_ns - new.start_ns) * 1e-9
-            self._trace.append((time_s, np.degrees(np.asarray(body.qpos[7:], dtype=float))))
+            self._trace.append((time_s, _angles_deg(body)))
             while self._trace and self._trace[0][0] < time_s - TRACE_S:
                 self._trace.popleft()
 
@@ -119,10 +124,10 @@ class LiveFeed:
     def capture(self) -> tuple[int, Capture | None]:
         """(which one, counted; who is captured with what), None until subject and rig have come."""
         with self._lock:
-            subject, rig_text = self._newest.subject, self._newest.rig_text
-            if subject is None or not rig_text:
+            subject, rig = self._newest.subject, self._newest.rig
+            if subject is None or rig is None:
                 return self._version, None
-            return self._version, Capture(self._title, subject, rig_from_text(rig_text, "definitions/rig").cameras)
+            return self._version, Capture(self._title, subject, rig.cameras)
 
     def moment(self) -> Moment:
         """What is known now."""
@@ -158,6 +163,13 @@ class LiveFeed:
         self._footprints.clear()
 
 
+def _angles_deg(body: BodyEstimate) -> np.ndarray:
+    """(34,) NaN while LOST."""
+    if body.tracking == Tracking.LOST:
+        return np.full(34, np.nan)
+    return np.degrees(np.asarray(body.qpos[7:], dtype=float))
+
+
 def _state(new: _Newest, now_s: float) -> tuple[Tracking | None, np.ndarray | None, str]:
     """(state, pose, words) of what is known at a reading of the steady clock."""
     if not new.heard_s:
@@ -165,7 +177,7 @@ def _state(new: _Newest, now_s: float) -> tuple[Tracking | None, np.ndarray | No
     silent_s = now_s - new.heard_s
     if silent_s > SILENT_S:
         return None, None, f"for the estimator: it has said nothing for {silent_s:.0f} s"
-    if new.subject is None or not new.rig_text:
+    if new.subject is None or new.rig is None:
         missing = "definitions/subject" if new.subject is None else "definitions/rig"
         return None, None, f"for {missing}"
     body = new.body

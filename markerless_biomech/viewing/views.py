@@ -37,6 +37,10 @@ class Views:
         camera.fov, camera.up = FIELD_OF_VIEW_RAD, (0.0, 0.0, 1.0)
         camera.near, camera.far = NEAR_AND_FAR_M
         camera.position, camera.look_at = self._everything
+        choices = dict(self._choices)
+        for number, client in self._server.get_clients().items():  # the camera above is for those who come later
+            if number in choices and choices[number].value == EVERYTHING:
+                self._aim(client, *self._everything)
 
     def follow(self, qpos: np.ndarray | None) -> None:
         """Move the views that go along by as much as the pelvis went along the floor."""
@@ -70,6 +74,10 @@ class Views:
         if chosen == WALKER and self._walker_m is not None:
             target_m = self._walker_m
             eye_m = target_m + _NEAR_M * _outward(_NEAR_ELEVATION_RAD)
+        self._aim(client, eye_m, target_m)
+
+    @staticmethod
+    def _aim(client: Any, eye_m: np.ndarray, target_m: np.ndarray) -> None:
         with client.atomic():
             client.camera.position, client.camera.look_at = eye_m, target_m
 
