@@ -340,3 +340,26 @@ def test_a_killed_recorder_leaves_a_bag_that_is_readable_up_to_its_last_flush(la
         processes.stop("rig_simulator")
     read = stamps_ns(recorded(out, "/cam1/keypoints"))
     assert set(heard[-50:-10]) <= set(read)
+
+
+def test_two_rigs_give_two_bags_that_are_each_whole(bag, tmp_path):
+    """The same cameras' names in both namespaces, a recorder in each."""
+    sides = ("left", "right")
+    with Lab(walking_session()) as lab, Processes(tmp_path) as processes:
+        for side in sides:
+            processes.start("recorder", {"bag": str(tmp_path / side)}, f"recorder_{side}", side)
+        for side in sides:
+            lab.listen("Keypoints2D", f"{side}/cam0/keypoints")
+            lab.listen("Keypoints2D", f"{side}/cam1/keypoints")
+        for side in sides:
+            processes.start("keypoint_player", {"bag": str(bag), "start_delay_s": 3.0, **WAIT}, side, side)
+        lab.wait_for(lambda: not any(map(processes.running, sides)), "the end of both")
+        for side in sides:
+            processes.stop(f"recorder_{side}")
+        processes.check()
+    for side in sides:
+        session = read_session(tmp_path / side)
+        assert session.cameras == ("cam0", "cam1") and len(session.frames) == 60
+        with open_bag(tmp_path / side) as reader:
+            ours = {topic for topic in reader.topics if topic not in ("/tf", "/tf_static")}
+        assert all(topic.startswith((f"/{side}/", "/definitions/")) for topic in ours), ours

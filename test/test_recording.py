@@ -1,5 +1,6 @@
 """What a recorder takes, where it puts it, and what a player makes of it: without ROS."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import yaml
 
 from markerless_biomech.body.urdf import urdf_text
-from markerless_biomech.cameras.rig import rig_text
+from markerless_biomech.cameras.rig import Rig, rig_text
 from markerless_biomech.errors import InputError
 from markerless_biomech.recording.bag_names import bag_path
 from markerless_biomech.recording.bags import BagWriter, open_bag, types, typestore
@@ -17,7 +18,7 @@ from markerless_biomech.recording.live_bag import LiveBag, about_recording, give
 from markerless_biomech.recording.message_types import header_to_message
 from markerless_biomech.recording.messages import keypoint_frame_to_message, transforms_to_message
 from markerless_biomech.recording.playing import REFIT, SHOW, frames_of_ours, played_names, without_frames
-from markerless_biomech.recording.recorded_session import read_session
+from markerless_biomech.recording.recorded_session import keypoint_topics, read_rig, read_session
 from markerless_biomech.recording.replay import copy_input
 from markerless_biomech.recording.rig_recording import read_rig_recording
 from markerless_biomech.recording.session_bag import write_cameras, write_definitions, write_frame
@@ -109,6 +110,59 @@ def test_a_recording_holds_the_capture_and_nothing_else_unless_it_is_asked_for()
     assert set(TOPICS) - taken == {"/emg", "/cam0/image_raw", "/rosout", "/clock"}
     everything = {topic for topic, kind in TOPICS.items() if is_recorded(topic, kind, everything=True)}
     assert set(TOPICS) - everything == {"/rosout", "/clock"}
+
+
+def test_a_recorder_in_a_namespace_takes_its_rig_and_what_rigs_share():
+    taken = {topic for topic, kind in TOPICS.items() if is_recorded(topic, kind, False, "/lab")}
+    assert taken == {topic for topic in TOPICS if topic.startswith("/lab/")} | {
+        "/tf",
+        "/tf_static",
+        "/trial",
+        "/sync_pulse",
+    }
+    others = {topic for topic, kind in TOPICS.items() if is_recorded(topic, kind, True, "/right")}
+    assert others == {"/tf", "/tf_static", "/trial", "/sync_pulse", "/emg", "/cam0/image_raw"}
+    assert not is_recorded("/lab2/cam0/keypoints", TOPICS["/lab/cam0/keypoints"], True, "/lab")
+
+
+def test_cameras_of_one_name_in_two_namespaces_keep_their_own_lenses_and_poses(session, tmp_path):
+    """Once the last name's CameraInfo was everybody's."""
+    with BagWriter(tmp_path / "bag") as writer:
+        write_two_rigs(writer, session)
+    with open_bag(tmp_path / "bag") as bag:
+        rig = read_rig(bag, {}, tuple(keypoint_topics(bag)))
+    assert [rig.cameras[f"{side}/cam0"].k[0, 0] for side in ("left", "right")] == [500.0, 600.0]
+    assert [rig.cameras[f"{side}/cam0"].position_m[0] for side in ("left", "right")] == [1.0, 2.0]
+
+
+def test_a_camera_without_camera_info_is_not_given_that_of_another_rig(session, tmp_path):
+    with BagWriter(tmp_path / "bag") as writer:
+        write_two_rigs(writer, session, infos=("right",))
+    with open_bag(tmp_path / "bag") as bag, pytest.raises(InputError, match="no camera_info for camera left/cam0"):
+        read_rig(bag, {}, tuple(keypoint_topics(bag)))
+
+
+def test_a_bag_of_two_estimators_is_refused_with_what_to_do(session, tmp_path):
+    with BagWriter(tmp_path / "bag") as writer:
+        write_two_rigs(writer, session)
+        for side in ("left", "right"):
+            writer.write_text(f"/{side}/definitions/model", "base_model: person", START_NS)
+    sentence = "holds 2 rigs, in the namespaces /left/, /right/; record each by itself, with a recorder in its"
+    for read in (read_session, lambda bag: unpack(bag, tmp_path / "files")):
+        with pytest.raises(InputError, match=sentence):
+            read(tmp_path / "bag")
+
+
+def write_two_rigs(writer, session, infos=("left", "right")):
+    """cam0 of each, with its own focal length and place."""
+    frame, camera = next(iter(session.frames(START_NS))), session.rig_nominal.cameras["cam0"]
+    for number, side in enumerate(("left", "right"), start=1):
+        k = np.array([[400.0 + 100 * number, 0, 320], [0, 400.0 + 100 * number, 240], [0, 0, 1]])
+        one = replace(camera, name=f"{side}/cam0", k=k, position_m=np.array([number, 0.0, 0.0]), frame_id=f"{side}/c")
+        rig = Rig({one.name: one})
+        if side in infos:
+            write_cameras(writer, rig, START_NS)
+        write_frame(writer, replace(frame, camera=one.name), session.keypoint_set, rig)
 
 
 def test_a_topic_that_has_our_name_but_another_type_is_not_ours():

@@ -88,7 +88,7 @@ class Recorder(Node):
         """Subscribe what is new, as it is offered; again where others offer it otherwise."""
         for topic, kinds in self.get_topic_names_and_types():
             offers = [offer.qos_profile for offer in self.get_publishers_info_by_topic(topic)]
-            if offers and is_recorded(topic, kinds[0], self.settings.everything):
+            if offers and is_recorded(topic, kinds[0], self.settings.everything, self.get_namespace()):
                 self._subscribe(topic, kinds[0], wishes(offers))
 
     def _subscribe(self, topic: str, kind: str, wanted: set[Wish]) -> None:

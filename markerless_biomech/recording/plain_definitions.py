@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from .. import __version__
+from ..errors import InputError
 from ..files import YAML_DUMPER
 from ..keypoints import KeypointSet
 from .bags import BagReader
@@ -38,7 +39,17 @@ def versions() -> dict[str, str]:
 
 
 def read_definitions(bag: BagReader) -> dict[str, str]:
-    """Newest text of each definitions/<name>; a simulation's truth is 'truth/<name>'."""
+    """Newest text of each definitions/<name>; a simulation's truth is 'truth/<name>'.
+
+    Raises InputError for a bag of several rigs: of two bodies one would be taken for both.
+    """
+    rigs = sorted(topic for topic in bag.topics if relative_name(topic) == "definitions/model")
+    if len(rigs) > 1:
+        places = [topic.removesuffix("definitions/model") for topic in rigs]
+        raise InputError(
+            f"{bag.path}: holds {len(rigs)} rigs, in the namespaces {', '.join(places)}; record each by itself, with "
+            "a recorder in its namespace (--ros-args -r __ns:=/NAME)"
+        )
     texts = {}
     for topic, message, _ in bag.messages(lambda topic: "/definitions/" in topic):
         texts[relative_name(topic).replace("definitions/", "")] = message.data

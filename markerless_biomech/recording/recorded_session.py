@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,7 @@ def keypoint_topics(bag: BagReader) -> dict[str, str]:
             f"{bag.path}: no keypoints; expected topics <camera>/keypoints of markerless_biomech/msg/Keypoints2D"
         )
     full = [topic.strip("/").removesuffix("/keypoints") for topic in topics]
-    short = [name.rsplit("/", 1)[-1] for name in full]
+    short = [_last_part(name) for name in full]
     return dict(zip(short if len(set(short)) == len(short) else full, topics, strict=True))
 
 
@@ -147,12 +147,11 @@ def read_rig(bag: BagReader, definitions: dict[str, str], cameras: tuple[str, ..
     """Each camera from its CameraInfo and /tf_static, else from definitions/rig; InputError names the one without."""
     defined = rig_from_text(definitions["rig"], f"{bag.path}: definitions/rig") if "rig" in definitions else Rig({})
     transforms = _static_transforms(bag)
-    infos = {
-        _camera_of_info(topic): message for topic, message, _ in bag.messages(lambda t: t.endswith("/camera_info"))
-    }
+    infos = {_full_name(topic): message for topic, message, _ in bag.messages(lambda t: t.endswith("/camera_info"))}
     found: dict[str, Camera] = {}
+    full_from_name = {name: _full_name(topic) for name, topic in keypoint_topics(bag).items()}
     for name in dict.fromkeys([*defined.cameras, *cameras]):
-        info = infos.get(name) or infos.get(name.rsplit("/", 1)[-1])
+        info = _info_of(full_from_name.get(name, name), infos, full_from_name.values())
         pose = transforms.lookup(defined.world_frame, info.header.frame_id) if info is not None else None
         if info is not None and pose is not None:
             found[name] = camera_from_message(name, info, *pose)
@@ -168,8 +167,21 @@ def read_rig(bag: BagReader, definitions: dict[str, str], cameras: tuple[str, ..
     return Rig(found, defined.world_frame)
 
 
-def _camera_of_info(topic: str) -> str:
-    return topic.strip("/").removesuffix("/camera_info").rsplit("/", 1)[-1]
+def _info_of(camera: str, infos: Mapping[str, Any], cameras: Iterable[str]) -> Any | None:
+    """CameraInfo of a full name; of another's that ends alike only where neither name could be a second camera's."""
+    last = _last_part(camera)
+    alike = [message for name, message in infos.items() if _last_part(name) == last]
+    is_alone = len(alike) == 1 and sum(_last_part(name) == last for name in cameras) <= 1
+    return infos.get(camera) or (alike[0] if is_alone else None)
+
+
+def _full_name(topic: str) -> str:
+    """A camera's name with its namespace."""
+    return topic.strip("/").rpartition("/")[0]
+
+
+def _last_part(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
 
 
 def _static_transforms(bag: BagReader) -> StaticTransforms:

@@ -89,7 +89,16 @@ CAPTURE = frozenset((Role.INPUT, Role.MARK, Role.DEFINITION, Role.RESULT, Role.T
 """What a refit years later needs, and what was found live."""
 
 
-def is_recorded(topic: str, kind: str, everything: bool) -> bool:
-    """Whether a recorder takes a topic: those of a capture, or everything but what every ROS system says of itself."""
+SHARED = ("/tf", "/tf_static", f"/{TRIAL_TOPIC}", f"/{SYNC_TOPIC}")
+"""Topics of a capture that several rigs have in common."""
+
+
+def is_recorded(topic: str, kind: str, everything: bool, namespace: str = "/") -> bool:
+    """Whether a recorder takes a topic: those of a capture, or everything but what every ROS system says of itself.
+
+    Of a capture, what is in the recorder's namespace and what rigs share: another rig has its own bag.
+    """
     role = role_of(topic, kind)
-    return role in CAPTURE or (everything and role is Role.OTHER)
+    if role in CAPTURE:
+        return topic in SHARED or topic.startswith(f"{namespace.rstrip('/')}/")
+    return everything and role is Role.OTHER
