@@ -7,6 +7,7 @@ from typing import Any
 from ..body.urdf import LinkTree
 from ..results import BodyEstimate
 from ..settings import EstimatorSettings
+from .frame_names import fitted_frame
 from .message_types import Types
 from .messages import transforms_to_message
 from .result_messages import FittedCameras
@@ -29,12 +30,11 @@ def fitted_to_message(types: Types, cameras: FittedCameras, settings: EstimatorS
     """TFMessage of `<optical frame>_fitted` in world, under our prefix; None where the setting `tf` is off."""
     if settings.tf == "off":
         return None
-    prefix = settings.frame_prefix
     return transforms_to_message(
         types,
         cameras.stamp_ns,
         [settings.world_frame] * len(cameras.names),
-        [f"{prefix}{frame.removeprefix(prefix)}_fitted" for frame in cameras.frame_ids],
+        [fitted_frame(frame, settings.frame_prefix) for frame in cameras.frame_ids],
         cameras.poses[:, :3],
         cameras.poses[:, 3:],
     )

@@ -14,6 +14,7 @@ from typing import Any
 from ..files import yaml_content
 from .bag_types import typestore
 from .bags import BagReader
+from .frame_names import fitted_frame
 from .plain_definitions import read_definitions
 from .topic_roles import RECORDED, Role, relative_name, role_of
 
@@ -67,7 +68,7 @@ def frames_of_ours(bag: BagReader) -> frozenset[str]:
     cameras = _content(bag, definitions, "rig").get("cameras") or {}
     optical = {str(camera.get("frame_id")) for camera in cameras.values() if isinstance(camera, dict)}
     links = {prefix + name for name in _links(bag, _content(bag, definitions, "model").get("base_model"))}
-    fitted = {f"{prefix}{frame}_fitted" for frame in optical}
+    fitted = {fitted_frame(frame, prefix) for frame in optical}
     return frozenset(links | fitted | (optical if settings.get("rig_file") else set()))
 
 
