@@ -12,11 +12,14 @@ from markerless_biomech.cameras.rig import Rig, rig_text
 from markerless_biomech.errors import InputError
 from markerless_biomech.recording.bag_names import bag_path
 from markerless_biomech.recording.bags import BagWriter, open_bag, types, typestore
+from markerless_biomech.recording.camera_health import fitted_cameras
 from markerless_biomech.recording.definitions import definition_texts
 from markerless_biomech.recording.foreign_types import learn_type
+from markerless_biomech.recording.link_messages import fitted_to_message
 from markerless_biomech.recording.live_bag import LiveBag, about_recording, given_definitions, missing_for_refit
 from markerless_biomech.recording.message_types import header_to_message
-from markerless_biomech.recording.messages import keypoint_frame_to_message, transforms_to_message
+from markerless_biomech.recording.messages import camera_to_message, keypoint_frame_to_message, transforms_to_message
+from markerless_biomech.recording.plain_definitions import keypoint_set_text
 from markerless_biomech.recording.playing import REFIT, SHOW, frames_of_ours, played_names, without_frames
 from markerless_biomech.recording.recorded_session import keypoint_topics, read_rig, read_session
 from markerless_biomech.recording.replay import copy_input
@@ -24,6 +27,7 @@ from markerless_biomech.recording.rig_recording import read_rig_recording
 from markerless_biomech.recording.session_bag import write_cameras, write_definitions, write_frame
 from markerless_biomech.recording.topic_roles import is_recorded
 from markerless_biomech.recording.unpacking import rig_namespace, unpack
+from markerless_biomech.results import FitReport
 from markerless_biomech.settings import EstimatorSettings, SimulationSettings
 from markerless_biomech.simulation.virtual_rig import START_NS, simulate
 
@@ -301,6 +305,21 @@ def test_cameras_that_came_from_a_file_are_the_estimators_frames(session, tmp_pa
         assert {"cam0_optical", "cam1_optical"} <= frames_of_ours(bag)
 
 
+def test_fitted_cameras_are_left_out_under_the_name_they_were_published_by(session, tmp_path):
+    """A rig file's frames have the prefix already."""
+    settings = EstimatorSettings(cameras=("cam0",), rig_file="rig.yaml", frame_prefix="left/")
+    nominal = session.rig_nominal.cameras
+    cameras = {name: replace(camera, frame_id=f"left/{camera.frame_id}") for name, camera in nominal.items()}
+    rig, nobody = Rig(cameras), FitReport(START_NS, "OK")
+    found = fitted_cameras(rig, START_NS, tuple(cameras), nobody)
+    published = {one.child_frame_id for one in fitted_to_message(types(), found, settings).transforms}
+    texts = definition_texts(session.keypoint_set, rig, session.subject, settings)
+    with BagWriter(tmp_path / "bag") as writer:
+        write_definitions(writer, texts, START_NS)
+    with open_bag(tmp_path / "bag") as bag:
+        assert published == {"left/cam0_optical_fitted", "left/cam1_optical_fitted"} <= frames_of_ours(bag)
+
+
 def test_a_robot_of_the_lab_is_not_taken_for_the_person(tmp_path):
     with BagWriter(tmp_path / "bag") as writer:
         writer.write_text("/robot_description", '<robot name="arm"><link name="gripper"/></robot>', START_NS)
@@ -338,6 +357,25 @@ def test_a_rig_that_came_from_a_file_is_given_as_one_without_its_prefix(session,
     assert parameters["rig_file"] == str(found.rig)
     cameras = yaml.safe_load(found.rig.read_text())["cameras"]
     assert [camera["frame_id"] for camera in cameras.values()] == ["0_optical", "1_optical"]
+
+
+@pytest.mark.parametrize("with_poses", [True, False])
+def test_a_rig_file_is_given_unless_every_cameras_pose_was_recorded(session, tmp_path, with_poses):
+    """Drivers may say their lenses, and only a file where the cameras stand."""
+    rig, path = session.rig_nominal, tmp_path / "bag"
+    with BagWriter(path) as writer:
+        writer.write_text("/definitions/rig", rig_text(rig), START_NS)
+        writer.write_text("/definitions/keypoint_set", keypoint_set_text(session.keypoint_set), START_NS)
+        for camera in rig.cameras.values():
+            info = camera_to_message(types(), camera, START_NS)
+            writer.write(f"/{camera.name}/camera_info", info, START_NS)
+        if with_poses:
+            write_cameras(writer, rig, START_NS)
+        for frame in session.frames(START_NS):
+            write_frame(writer, frame, session.keypoint_set, rig)
+    found = unpack(path, tmp_path / "files")
+    parameters = yaml.safe_load(found.params_file.read_text())["/**"]["ros__parameters"]
+    assert parameters["rig_file"] == ("" if with_poses else str(found.rig))
 
 
 @pytest.mark.parametrize(

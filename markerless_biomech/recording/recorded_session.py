@@ -146,7 +146,7 @@ def find_keypoint_set(bag: BagReader, topic_from_camera: dict[str, str], definit
 def read_rig(bag: BagReader, definitions: dict[str, str], cameras: tuple[str, ...]) -> Rig:
     """Each camera from its CameraInfo and /tf_static, else from definitions/rig; InputError names the one without."""
     defined = rig_from_text(definitions["rig"], f"{bag.path}: definitions/rig") if "rig" in definitions else Rig({})
-    transforms = _static_transforms(bag)
+    transforms = static_transforms(bag)
     infos = {_full_name(topic): message for topic, message, _ in bag.messages(lambda t: t.endswith("/camera_info"))}
     found: dict[str, Camera] = {}
     full_from_name = {name: _full_name(topic) for name, topic in keypoint_topics(bag).items()}
@@ -184,7 +184,8 @@ def _last_part(name: str) -> str:
     return name.rsplit("/", 1)[-1]
 
 
-def _static_transforms(bag: BagReader) -> StaticTransforms:
+def static_transforms(bag: BagReader) -> StaticTransforms:
+    """All of /tf_static."""
     transforms = StaticTransforms()
     for _, message, _ in bag.messages(lambda topic: topic.endswith("/tf_static")):
         for one in transforms_from_message(message):

@@ -12,7 +12,7 @@ from ..files import write_text, yaml_content
 from ..settings import EstimatorSettings, from_dict, to_dict
 from .bags import BagReader, open_bag
 from .plain_definitions import keypoint_set_text, read_definitions, yaml_text
-from .recorded_session import find_keypoint_set, keypoint_topics, read_rig
+from .recorded_session import find_keypoint_set, keypoint_topics, read_rig, static_transforms
 
 OF_THE_MACHINE = ("subject_file", "rig_file", "device", "gpu_memory_fraction", "calibration_folder", "queue_frames")
 """Settings that were right where the bag was recorded."""
@@ -45,7 +45,7 @@ def unpack(bag_path: str | Path, out: str | Path, force: bool = False) -> Unpack
         namespace, cameras = rig_namespace(list(topic_from_camera.values()), recorded.cameras)
         keypoint_set = find_keypoint_set(bag, topic_from_camera, definitions)
         rig = _unprefixed(read_rig(bag, definitions, tuple(topic_from_camera)), recorded)
-        needs_rig_file = bool(recorded.rig_file) or not _has_camera_infos(bag, topic_from_camera)
+        needs_rig_file = bool(recorded.rig_file) or not _says_cameras(bag, topic_from_camera, rig.world_frame)
     texts = {"keypoint_set": keypoint_set_text(keypoint_set), "rig": rig_text(rig)}
     texts |= {"subject": definitions["subject"]} if "subject" in definitions else {}
     files = {name: out / f"{name}.yaml" for name in texts}
@@ -99,9 +99,13 @@ def _recorded_settings(bag: BagReader, definitions: dict[str, str]) -> Estimator
     return replace(settings, rig_file=str(content.get("rig_file") or ""))
 
 
-def _has_camera_infos(bag: BagReader, topic_from_camera: dict[str, str]) -> bool:
-    infos = {topic for topic in bag.topics if bag.count(topic)}
-    return all(f"{topic.removesuffix('/keypoints')}/camera_info" in infos for topic in topic_from_camera.values())
+def _says_cameras(bag: BagReader, topic_from_camera: dict[str, str], world_frame: str) -> bool:
+    """Whether CameraInfo and /tf_static, which are played, say all of every camera."""
+    transforms = static_transforms(bag)
+    wanted = {f"{topic.removesuffix('/keypoints')}/camera_info" for topic in topic_from_camera.values()}
+    frames = {topic: message.header.frame_id for topic, message, _ in bag.messages(wanted)}
+    known = all(transforms.lookup(world_frame, frame) is not None for frame in frames.values())
+    return known and wanted == set(frames)
 
 
 def _unprefixed(rig: Rig, settings: EstimatorSettings) -> Rig:
