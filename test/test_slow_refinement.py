@@ -96,6 +96,24 @@ def test_what_was_seen_while_a_camera_moved_is_forgotten(refinement):
     assert not slow.keep_house() and slow.words() == "collecting"
 
 
+@pytest.mark.parametrize("again", [True, False], ids=["another rig", "a camera moved"])
+def test_a_batch_that_grows_is_forgotten_too(refinement, monkeypatch, again):
+    """The first half was seen by cameras that stood elsewhere."""
+    asked = []
+    slow = refinement(5.0)
+    slow.begin(RIG, CALIBRATED, KEYPOINTS, {})
+    walk(slow, FRAMES // 2)
+    if again:
+        slow.begin(RIG, CALIBRATED, KEYPOINTS, {})
+    else:
+        slow.forget_batch()
+    monkeypatch.setattr(slow._process, "ask", asked.append)
+    walk(slow, FRAMES + 20, start=FRAMES // 2)
+    slow.keep_house()
+    (batch,) = asked
+    assert batch.frame_sets[0].stamp_ns == outcome(FRAMES // 2).frame_set.stamp_ns
+
+
 def test_cameras_that_stand_are_shown_where_they_were_refined_to_and_others_where_they_moved(refinement):
     slow = refinement(5.0)
     slow.begin(RIG, CALIBRATED, KEYPOINTS, {})

@@ -7,7 +7,7 @@ not decided here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -44,9 +44,11 @@ LEAST_DEG, LEAST_M = 0.02, 0.002
 class _Collected:
     """A batch that grows."""
 
-    frame_sets: dict[int, FrameSet]
+    era: int
+    """Of the cameras that saw it; a batch of an earlier one is not sent."""
+    frame_sets: dict[int, FrameSet] = field(default_factory=dict)
     """By stamp (ns), in order of time."""
-    qpos: dict[int, np.ndarray]
+    qpos: dict[int, np.ndarray] = field(default_factory=dict)
     """Settled poses by stamp (ns)."""
 
 
@@ -59,9 +61,12 @@ class SlowRefinement:
         self._logger = logger
         self._module = process
         # owned by the worker thread
-        self._growing = _Collected({}, {})
+        self._growing = _Collected(0)
         # exchanged whole between the threads
         self._full: _Collected | None = None
+        # raised by the executor's thread, read by both
+        self._era = 0
+        """How often what had been collected was to be forgotten."""
         # owned by the executor's thread
         self._process: SecondProcess | None = None
         self._asked = False
@@ -85,16 +90,20 @@ class SlowRefinement:
     def stop(self) -> None:
         """End the second process; what it knew is forgotten."""
         process, self._process = self._process, None
-        self._asked, self._full, self.fit, self._batches, self._problem = False, None, None, 0, ""
+        self.forget_batch()
+        self._asked, self.fit, self._batches, self._problem = False, None, 0, ""
         if process is not None:
             process.stop_soon()
 
     def note(self, outcome: Outcome) -> None:
         """A frame set was fitted, and earlier ones have settled."""
-        growing, estimate = self._growing, outcome.estimate
+        era, estimate = self._era, outcome.estimate
+        if self._growing.era != era:
+            self._growing = _Collected(era)
         if estimate.reset or (estimate.live is not None and estimate.live.tracking is Tracking.LOST):
-            self._growing = _Collected({}, {})
+            self._growing = _Collected(era)
             return
+        growing = self._growing
         stamp_ns = outcome.frame_set.stamp_ns
         last_ns = next(reversed(growing.frame_sets), 0)
         if outcome.frame_set.frames and stamp_ns - last_ns >= 0.9e9 / THIN_HZ:
@@ -106,10 +115,11 @@ class SlowRefinement:
         }
         if stamp_ns - next(iter(growing.frame_sets), stamp_ns) > BATCH_S * 1e9:
             # Those of the last moments have not settled yet; they are left out.
-            self._full, self._growing = growing, _Collected({}, {})
+            self._full, self._growing = growing, _Collected(era)
 
     def forget_batch(self) -> None:
-        """What waits to be sent was seen while a camera moved: it would be blamed on all."""
+        """What waits or grows was seen while a camera moved, or by another rig: it would be blamed on all."""
+        self._era += 1
         self._full = None
 
     def keep_house(self) -> bool:
@@ -129,6 +139,8 @@ class SlowRefinement:
             self._logger.warning(f"refinement of the cameras: {self._problem}")
             return new
         full = self._full
+        if full is not None and full.era != self._era:
+            self._full = full = None
         if full is not None and not self._asked:
             self._full, self._asked = None, True
             frame_sets = tuple(one for stamp_ns, one in full.frame_sets.items() if stamp_ns in full.qpos)
