@@ -69,18 +69,15 @@ class LiveWindow:
         self._compiled: Programs | None = None
         # values that may be exchanged between two frame sets
         self.cameras = CamerasInUse(camera_names, device)
-        self.take_subject(subject)
         # the track
         self.window: Window | None = None
         self._factor = None
         self._unsettled: deque[Unsettled] = deque()
         self._sightings: deque[_Seen] = deque(maxlen=settings.window_frames)
         """What the window's frames have seen."""
-        self._stance: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        """By stamp: probability (4,) that each point of the feet stands still, and at which height (4,)."""
         self._surface_m_s = np.zeros(2, np.float32)
-        self._held: Stance | None = None
         self._owed: tuple[BodyEstimate, ...] = ()
+        self.take_subject(subject)
 
     @property
     def programs(self) -> Programs:
@@ -129,9 +126,10 @@ class LiveWindow:
     # ---------------------------------------------------------------- the track
 
     def take_subject(self, subject: Subject) -> None:
-        """Fit this body from now on."""
+        """Fit this body from now on. Where the feet of the one before stood says nothing of its feet."""
         self.parameters = jax.device_put(body_parameters(subject, self._keypoint_set), self.device)
         self._feet = jax.device_put(body_parameters(subject, standing_points(self._keypoint_set)), self.device)
+        self._forget_stance()
 
     def begin(self, qpos: np.ndarray) -> None:
         """A new track that starts at this pose."""
@@ -211,7 +209,12 @@ class LiveWindow:
         self._owed = self.finish()
         self.window, self._factor = None, None
         self._sightings.clear()
-        self._stance, self._held = {}, None
+        self._forget_stance()
+
+    def _forget_stance(self) -> None:
+        self._stance: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        """By stamp: probability (4,) that each point of the feet stands still, and at which height (4,)."""
+        self._held: Stance | None = None
 
     # ---------------------------------------------------------------- settled results
 

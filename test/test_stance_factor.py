@@ -13,6 +13,7 @@ from markerless_biomech.capture import Capture
 from markerless_biomech.fitting import stance
 from markerless_biomech.fitting.stance import Standing, held, nothing_standing, placed
 from markerless_biomech.gait.body_feet import feet_seen, standing_points
+from markerless_biomech.gait.values import Stance
 from markerless_biomech.keypoints import load_keypoint_set
 from markerless_biomech.settings import EstimatorSettings, SimulationSettings
 from markerless_biomech.simulation.virtual_rig import START_NS, SimulatedSession, simulate
@@ -102,6 +103,20 @@ def test_nothing_is_held_before_anybody_has_looked() -> None:
 @pytest.mark.parametrize(("name", "seen"), [("bml_movi_87", True), ("halpe_26", True), ("coco_17", False)])
 def test_feet_are_held_only_where_the_keypoints_show_how_they_lie(name: str, seen: bool) -> None:
     assert feet_seen(load_keypoint_set(name)) == seen
+
+
+def test_where_the_feet_of_one_body_stood_holds_no_foot_of_the_next() -> None:
+    """And what the detector says next is news, the same as before or not."""
+    settings, keypoint_set = EstimatorSettings(cameras=("a", "b")), load_keypoint_set("bml_movi_87")
+    live = Capture(settings, keypoint_set, subject_from_height(1.75, keypoint_set)).estimator.live
+    stance = Stance(np.array([START_NS]), np.ones((1, 2)), np.ones((1, 4)), np.full((1, 4), 0.03), np.zeros(2))
+    live.hold(stance)
+    np.testing.assert_allclose(live._standing([START_NS]).floor_m[-1], 0.03)
+    live.take_subject(subject_from_height(1.60, keypoint_set))
+    nothing = live._standing([START_NS])
+    assert not np.any(nothing.still) and not np.any(nothing.floor_m)
+    live.hold(stance)
+    assert live._standing([START_NS]).still[-1].all()
 
 
 def test_held_feet_stand_stiller_and_nearer_to_the_truth() -> None:
