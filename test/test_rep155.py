@@ -8,7 +8,7 @@ from body_oracle import oracle_poses, random_qpos, random_subject, scaled_model
 from test_urdf import rodrigues
 
 from markerless_biomech.body.names import JOINT_NAMES
-from markerless_biomech.body.rep155 import HRI_JOINTS, HriBody
+from markerless_biomech.body.rep155 import HRI_JOINTS, HriBody, _arm
 from markerless_biomech.keypoints import load_keypoint_set
 
 KEYPOINTS = load_keypoint_set("coco_17")
@@ -55,6 +55,22 @@ def test_limbs_point_where_ours_do(seed):
             angle_deg = np.degrees(np.arccos(np.clip(direction @ wanted / np.prod(lengths), -1, 1)))
             # Exact but for the elbow's rotation near straight, and a knee that bends about one axis of the thigh.
             assert angle_deg < 1.0, (side, start, end)
+
+
+@pytest.mark.parametrize(
+    ("elbow_deg", "allowed_deg"), [(0.0, 1e-6), (5.0, 12.0), (11.0, 12.0), (11.6, 1e-5), (90.0, 1e-5)]
+)
+def test_forearms_point_where_ours_do_once_the_elbow_is_bent(elbow_deg, allowed_deg):
+    """Against rodrigues' turns of REP-155's axes, for forearms to every side of an arm that hangs."""
+    elbow, upper_m, off_deg = np.radians(elbow_deg), np.array([0.0, 0.0, -0.3]), []
+    for towards in np.radians(np.arange(-180, 180, 15)):
+        forearm = np.array([np.sin(elbow) * np.cos(towards), np.sin(elbow) * np.sin(towards), -np.cos(elbow)])
+        places = {"humerus": np.zeros(3), "ulna": upper_m, "hand": upper_m + 0.25 * forearm}
+        angles = _arm(np.eye(3), {f"{part}_l": (np.eye(3), place_m) for part, place_m in places.items()}, "l", 1)
+        axes = np.array([[0, 0, -1], [1, 0, 0], [0, 0, 1], [0, -1, 0]])
+        turns = [rodrigues(axis, angle) for axis, angle in zip(axes, angles, strict=True)]
+        off_deg.append(np.degrees(np.arccos(np.clip(np.linalg.multi_dot(turns) @ [0, 0, -1] @ forearm, -1, 1))))
+    assert max(off_deg) < allowed_deg
 
 
 def test_the_frame_lies_between_the_hips_and_the_links_carry_the_identity():

@@ -2,8 +2,9 @@
 
 REP-155's human (its section "Kinematic Model of the Human", package human_description) has the frame body_<id> midway
 between the hips, a trunk that only bends forward, and limbs of z-x-z (arms) and z-x-y (legs) joints that hang along -z
-at zero. Thighs, shanks, upper arms and forearms point where ours do, at any pose; what that model cannot do (bend the
-trunk sideways, turn forearms and feet) is left out.
+at zero. Thighs, shanks and upper arms point where ours do, at any pose, and so do forearms at elbows that are bent by
+more than `_STRAIGHT` (11.5 degrees); at straighter ones the elbow's axis follows the humerus instead, and a forearm is
+up to 12 degrees off. What that model cannot do (bend the trunk sideways, turn forearms and feet) is left out.
 """
 
 from __future__ import annotations
