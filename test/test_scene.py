@@ -8,10 +8,10 @@ from markerless_biomech.gait.values import StepEvent
 from markerless_biomech.keypoints import KeypointFrame
 from markerless_biomech.recording.oracle import project_px
 from markerless_biomech.recording.result_messages import FittedCameras
-from markerless_biomech.rotations import matrix_from_xyzw
+from markerless_biomech.rotations import matrix_from_xyzw, wxyz_from_xyzw
 from markerless_biomech.scene.colours import CAMERA_COLOURS, CAMERA_STATUSES, rgb
 from markerless_biomech.scene.ellipsoids import ellipsoid_axes, site_covariances
-from markerless_biomech.scene.footprints import LENGTH_M, Footprints
+from markerless_biomech.scene.footprints import LENGTH_M, Footprints, heading_rad
 from markerless_biomech.scene.frusta import EDGES, FACES, camera_words, frustum_m
 from markerless_biomech.scene.observed import observe
 from markerless_biomech.settings import SimulationSettings
@@ -75,6 +75,14 @@ def test_a_footprint_is_as_long_as_the_foot_and_points_where_the_body_faces():
     triangles = footprints.prints[0].triangles_m(0.3)
     normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])[:, 2]
     assert np.all(normals < 0) or np.all(normals > 0), "the middle sees the whole outline"
+
+
+def test_the_pelvis_faces_where_its_x_points_seen_from_above():
+    turn_xyzw = np.array([0.2, -0.4, 0.1, 0.9])
+    forward = matrix_from_xyzw(turn_xyzw)[:, 0]
+    qpos = np.r_[np.zeros(3), 3.0 * wxyz_from_xyzw(turn_xyzw), np.zeros(34)]  # of any length
+    assert heading_rad(qpos) == pytest.approx(np.arctan2(forward[1], forward[0]))
+    assert np.isnan(heading_rad(None))
 
 
 def test_revisions_replace_and_withdrawals_remove():

@@ -108,6 +108,18 @@ def test_the_slider_moves_the_body_and_the_charts(page, server):
     assert page._panels._traces._charts[0].data[0][-1] == pytest.approx(0.8, abs=1e-6)
 
 
+def test_who_pauses_reads_of_the_very_picture_that_is_shown(page):
+    seek(page, 0.1)
+    page.player.head.playing = True
+    for _ in range(5):
+        page.advance(0.01)
+        page.player.head.playing = False
+        page.advance(0.01)
+        assert f"{page.player.head.time_s:.2f} of" in page._panels._status.content
+        page.player.head.playing = True
+    page.player.head.playing = False
+
+
 def test_lost_hides_the_body_and_says_so(page, server):
     for time_s, shown, word in (
         (0.9, True, "TRACKING"),

@@ -27,8 +27,7 @@ from ..recording.messages import keypoint_frame_from_message
 from ..recording.result_messages import FittedCameras, body_from_message, cameras_from_message
 from ..recording.step_messages import step_from_message
 from ..results import BodyEstimate, Tracking
-from ..rotations import matrix_from_xyzw, xyzw_from_wxyz
-from ..scene.footprints import FOOT_BY_STATURE, LENGTH_M, Footprints
+from ..scene.footprints import FOOT_BY_STATURE, LENGTH_M, Footprints, heading_rad
 from ..scene.observed import Observed, observe
 from . import quality
 from .header_stamp import stamp_of
@@ -178,14 +177,9 @@ class CaptureView:
 
     def _take_step(self, message: Any) -> bool:
         event: StepEvent = step_from_message(message)
-        return self.footprints.take(event, self._heading_rad(), self.foot_length_m)
-
-    def _heading_rad(self) -> float:
-        """Where the pelvis faces, about world's z; NaN: nobody is there."""
-        if self.body is None or self.body.tracking is Tracking.LOST:
-            return math.nan
-        forward = matrix_from_xyzw(xyzw_from_wxyz(self.body.qpos[3:7]))[:, 0]
-        return math.atan2(forward[1], forward[0])
+        body = self.body
+        qpos = None if body is None or body.tracking is Tracking.LOST else body.qpos
+        return self.footprints.take(event, heading_rad(qpos), self.foot_length_m)
 
     def _know_rectification(self, frames: dict[str, KeypointFrame]) -> None:
         """Rectified pixels need CameraInfo's R and P, which rig.yaml has no place for."""

@@ -26,8 +26,18 @@ _RESTART_S = 1.0
 """Events are told within this of each other's order; an id told again later than that is of a new ledger."""
 _STANCE_S = 2.0
 """A toe off later than this after a strike ends another stance; a strike later than this begins another walk."""
+_FOOT_SHARES = (0.7, 1.2)
+"""Heel to toe by the foot's length: of a foot at rest, with what the two places may err by."""
 _AHEAD_S = 0.1
 """Strikes may be told of before the pose of their instant is."""
+
+
+def heading_rad(qpos: np.ndarray | None) -> float:
+    """Where the pelvis of a pose (41,) faces, about world's z from its x; NaN without a pose."""
+    if qpos is None:
+        return float("nan")
+    w, x, y, z = (float(part) for part in qpos[3:7])
+    return math.atan2(2.0 * (x * y + w * z), w * w + x * x - y * y - z * z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +153,8 @@ class Footprints:
         if not ours:
             return False
         x, y = (toe_off.foot_position_m - ours[-1].heel_m)[:2]
-        if not 0.7 * length_m < math.hypot(x, y) < 1.2 * length_m:
+        shortest, longest = _FOOT_SHARES
+        if not shortest * length_m < math.hypot(x, y) < longest * length_m:
             return False
         self._print_from_id[ours[-1].id] = replace(ours[-1], heading_rad=math.atan2(y, x))
         return True

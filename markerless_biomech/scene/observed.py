@@ -12,8 +12,8 @@ from ..cameras.calibrated_camera import Camera, Rig
 from ..keypoints import KeypointFrame
 from ..rig_check.setup import undistorted
 
-NEAR = 0.3
-"""A person whose lines of sight pass the fitted sites at this distance (m, median) or nearer is the subject."""
+NEAR_M = 0.3
+"""A person whose lines of sight pass the fitted sites at this distance (median) or nearer is the subject."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def _subject(everybody: list[Rays], sites_m: np.ndarray | None) -> Rays | None:
         return max(everybody, key=lambda rays: float(rays.confidence.sum()))
     distances = [_distance_m(rays, sites_m) for rays in everybody]
     best = int(np.argmin(distances))
-    return everybody[best] if distances[best] <= NEAR else None
+    return everybody[best] if distances[best] <= NEAR_M else None
 
 
 def _distance_m(rays: Rays, sites_m: np.ndarray) -> float:

@@ -69,10 +69,6 @@ class BodyNodes:
         if self._word.text != text:
             self._word.text, self._word.visible = text, bool(text)
 
-    def remove(self) -> None:
-        """Take it out of the scene."""
-        self._root.remove()
-
 
 def _add_skin(server: Any, path: str, body: str, stretch: np.ndarray) -> Any:
     mesh = segment_mesh(body)

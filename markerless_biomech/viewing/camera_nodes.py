@@ -73,10 +73,6 @@ class CameraNodes:
         corners_m = frustum_m(self._cameras[name], pose)
         _add_pyramid(self._server, f"{_path(name)}/pyramid", corners_m, colour)
 
-    def remove(self) -> None:
-        """Take them out of the scene."""
-        self._server.scene.remove_by_name("/cameras")
-
 
 def _path(name: str) -> str:
     return f"/cameras/{name.strip('/').replace('/', '_')}"

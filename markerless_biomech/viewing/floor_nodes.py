@@ -18,6 +18,14 @@ WORDED = 6
 _WORDS_M = 0.045
 _ABOVE_M = 0.006
 """Footprints over the floor, so that neither hides the other."""
+_FLASH_M, _WIDENS_M = 0.06, 0.3
+"""Radius of a flash when it begins, and by how much it grows: from a heel's width to more than a foot's length."""
+_THIN_M = 0.03
+"""Width of a toe off's ring, which tells it from a heel strike's disc."""
+_FLASH_OPACITY = 0.9
+_BESIDE_M, _WORDS_ABOVE_M = 0.26, 0.02
+"""Words from the middle of their print, clear of a sole and of half a line of words; and over the floor's flashes."""
+_LINE_M = 0.012
 _LINE_RGB = (120, 132, 143)
 _RING = 40
 _MARGIN_M = 1.0
@@ -58,9 +66,9 @@ class FloorNodes:
             self._server.scene.remove_by_name(f"/flashes/{gone}")
         for number, step in lately.items():
             share = age_s[number] / FLASH_S
-            outer_m = 0.06 + 0.3 * share
-            inner_m = 0.5 * share * outer_m if step.type == "heel_strike" else outer_m - 0.03
-            self._add_flash(number, step, inner_m, outer_m, 0.9 * (1 - share))
+            outer_m = _FLASH_M + _WIDENS_M * share
+            inner_m = 0.5 * share * outer_m if step.type == "heel_strike" else outer_m - _THIN_M
+            self._add_flash(number, step, inner_m, outer_m, _FLASH_OPACITY * (1 - share))
         self._flashing = set(lately)
 
     def _add_flash(self, number: int, step: StepEvent, inner_m: float, outer_m: float, opacity: float) -> None:
@@ -105,7 +113,7 @@ class FloorNodes:
             return
         segments = np.concatenate([np.stack([path[:-1], path[1:]], axis=1) for path in paths_m])
         segments[..., 2] = _ABOVE_M
-        self._server.scene.add_line_segments("/progression", segments, _LINE_RGB, thickness=0.012)
+        self._server.scene.add_line_segments("/progression", segments, _LINE_RGB, thickness=_LINE_M)
 
 
 def _words(one: Footprint) -> str:
@@ -129,7 +137,7 @@ def _outside(one: Footprint, foot_m: float) -> np.ndarray:
     """A place beside the print, on its outer side."""
     outward = one.heading_rad + (np.pi / 2 if one.side == "left" else -np.pi / 2)
     middle = one.middle_m(foot_m)
-    return np.array([*(middle[:2] + 0.26 * np.array([np.cos(outward), np.sin(outward)])), 0.02])
+    return np.array([*(middle[:2] + _BESIDE_M * np.array([np.cos(outward), np.sin(outward)])), _WORDS_ABOVE_M])
 
 
 def _add_flat(server: Any, path: str, corners_m: np.ndarray, faces: np.ndarray, colour: str, opacity: float) -> None:

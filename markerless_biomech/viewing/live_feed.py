@@ -18,9 +18,9 @@ from ..recording.definitions import subject_from_text
 from ..recording.export_motion import last_words
 from ..recording.result_messages import FitRecord, FittedCameras
 from ..results import BodyEstimate, Tracking
-from ..scene.footprints import FOOT_BY_STATURE, Footprints
+from ..scene.footprints import FOOT_BY_STATURE, Footprints, heading_rad
 from .moment import Capture, Moment, Trace
-from .recorded import PRINTS, TRACE_S, heading_rad
+from .recorded import PRINTS, TRACE_S
 
 SILENT_S = 2.0
 """Longer without a word of the estimator, and it is said to be waited for."""

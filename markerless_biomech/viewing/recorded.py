@@ -12,7 +12,7 @@ from ..recording.export_motion import last_words
 from ..recording.recorded_session import RecordedSession, read_session
 from ..recording.result_bag import BodyTrack, ResultBag, result_bag
 from ..results import Tracking
-from ..scene.footprints import FOOT_BY_STATURE, Footprints
+from ..scene.footprints import FOOT_BY_STATURE, Footprints, heading_rad
 from .moment import Capture, Moment, Trace
 
 SILENT_S = 0.3
@@ -130,11 +130,3 @@ class _Floor:
             self._footprints.take(step, heading_rad(qpos), self._length_m)
         self._taken = count
         return self._footprints
-
-
-def heading_rad(qpos: np.ndarray | None) -> float:
-    """Where the pelvis faces, about world's z from its x; NaN without a pose."""
-    if qpos is None:
-        return float("nan")
-    w, x, y, z = qpos[3:7]
-    return float(np.arctan2(2 * (x * y + w * z), 1 - 2 * (y * y + z * z)))

@@ -12,6 +12,9 @@ from .floor_nodes import FloorNodes
 from .moment import Capture, Moment
 from .views import Views
 
+_REACH = 1.1
+"""Height to which the view reaches, by the stature: over the head, where the word for the state is."""
+
 
 class Stage:
     """Made once for a capture."""
@@ -44,6 +47,6 @@ def _corners_m(capture: Capture) -> np.ndarray:
     cameras = [camera.position_m for camera in capture.cameras.values()]
     path = capture.walked_m if len(capture.walked_m) else np.zeros((1, 3))
     low, high = path.min(axis=0), path.max(axis=0)
-    height_m = 1.1 * capture.subject.height_m
+    height_m = _REACH * capture.subject.height_m
     walker = [[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (0.0, height_m)]
     return np.array([*cameras, *walker], dtype=float)

@@ -49,6 +49,7 @@ class RecordedPage:
         self.views = Views(server)
         self._stage = Stage(server, motion.capture, self.views)
         self._drawn: tuple[float, str, bool] | None = None
+        self._told: tuple[float, str, bool] | None = None
         self._count = 0
         self.advance(0.0)
 
@@ -58,16 +59,16 @@ class RecordedPage:
         head.advance(elapsed_s)
         time_s, result = head.time_s, self.player.result
         now = (time_s, result, self.views.anybody_near())
-        changed = now != self._drawn
         with self._server.atomic():
-            if changed:
+            if now != self._drawn:
                 self._stage.show(self._motion.moment(time_s, result))
-            if changed and (not head.playing or self._count % _SLOW_EVERY == 0):
+                self._drawn = now
+            if now != self._told and (not head.playing or self._count % _SLOW_EVERY == 0):
                 self._panels.show(self._motion.moment(time_s, result), f"{time_s:.2f} of {head.length_s:.2f} s")
                 self._panels.show_trace(self._motion.trace(time_s, result), time_s)
+                self._told = now
             if self._panels.player_controls is not None:
                 self._panels.player_controls.show()
-        self._drawn = now
         self._count += 1
 
 

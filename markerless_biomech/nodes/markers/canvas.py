@@ -21,6 +21,8 @@ from ..ros_types import TYPES
 
 SMALLEST_M = 1e-4
 """RViz refuses markers without size."""
+DISC_M = 0.004
+"""Thickness of what lies flat: RViz draws it as a cylinder, and this much is seen as none."""
 
 
 @lru_cache(maxsize=256)
@@ -106,7 +108,7 @@ class Canvas:
         self, namespace: str, number: int, centre_m: np.ndarray, radius_m: float, colour: str, alpha: float = 1.0
     ) -> None:
         """Flat on the floor."""
-        size = np.array([2.0 * radius_m, 2.0 * radius_m, 0.004])
+        size = np.array([2.0 * radius_m, 2.0 * radius_m, DISC_M])
         self._solid(namespace, number, Marker.CYLINDER, centre_m, size, np.array([0, 0, 0, 1.0]), colour, alpha)
 
     def text(
