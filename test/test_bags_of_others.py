@@ -242,3 +242,45 @@ def test_a_recording_never_replaces_another_and_stays_when_it_is_given_up(source
     with pytest.raises(InputError, match="nothing to write"), bags.BagWriter(tmp_path / "none", live=True):
         pass
     assert not (tmp_path / "none").exists() and os.listdir(tmp_path) == ["bag"]
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_metadata_that_states_another_quality_of_service_than_the_file_loses_no_message(storage, source, tmp_path):
+    """`ros2 bag convert` and `ros2 bag reindex` write such bags."""
+    path = rewritten(source, tmp_path / storage, storage, "none", version=8)
+    information = yaml.safe_load((path / "metadata.yaml").read_text())
+    for topic in information["rosbag2_bagfile_information"]["topics_with_message_count"]:
+        topic["topic_metadata"]["offered_qos_profiles"] = []
+    (path / "metadata.yaml").write_text(yaml.safe_dump(information))
+    expected = [(like.topic, time_ns) for like, time_ns, _ in raw(source)]
+    assert [(like.topic, time_ns) for like, time_ns, _ in raw(path)] == expected
+
+
+@pytest.mark.parametrize(
+    ("definition", "digest"),
+    [
+        ("int32 info\n" + "=" * 80 + "\nMSG: a_lab/srv/Thing_Event\nint32 a\n---\nint32 b\n", ""),
+        ("int32 a\n", "RIHS01_" + "1" * 64),
+    ],
+)
+def test_a_topic_whose_definition_cannot_be_parsed_spoils_no_other(definition, digest, source, tmp_path):
+    """Service events have such definitions; `ros2 bag record --all` takes them along."""
+    with Writer(tmp_path / "bag", version=9) as writer, bags.open_bag(source) as bag:
+        event = writer.add_connection(
+            "/thing/_service_event", "a_lab/srv/Thing_Event", msgdef=definition, rihs01=digest or "RIHS01_" + "0" * 64
+        )
+        writer.write(event, 1, b"\x00\x01\x00\x00\x01\x00\x00\x00")
+        connections = {}
+        for like, time_ns, data in bag.raw_messages():
+            if like.topic not in connections:
+                connections[like.topic] = writer.add_connection(like.topic, like.msgtype, typestore=bags.typestore())
+            writer.write(connections[like.topic], time_ns, data)
+    session = read_session(tmp_path / "bag")
+    assert len(session.frames) == len(read_session(source).frames)
+    with bags.open_bag(tmp_path / "bag") as bag:
+        assert not bag.remark and bag.count("/thing/_service_event") == 1
+
+
+def raw(path: Path) -> list:
+    with bags.open_bag(path) as bag:
+        return list(bag.raw_messages())

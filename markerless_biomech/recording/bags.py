@@ -41,7 +41,7 @@ def check_writable(path: Path, force: bool) -> None:
 class BagWriter:
     """Writes one bag; a context manager. After an exception, or `abort`, nothing is left behind.
 
-    live: a recording, which cannot be repeated. It has its name from the first message on, so that what was written
+    live: a recording, which cannot be repeated. It has its name from the beginning, so that what was written
     until the last `flush` can be read whatever becomes of the process; nothing is ever replaced or removed.
     """
 
@@ -247,12 +247,12 @@ def open_bag(path: str | Path) -> Iterator[BagReader]:
 
 def _reader(path: Path, stack: ExitStack) -> tuple[Any, str]:
     """(rosbags' reader of the bag, or of what can be saved of it, what to tell the user), closed with the stack."""
-    from rosbags.highlevel import AnyReader
+    from .tolerant_reader import tolerant_reader
 
     reason = "its recording was not ended: metadata.yaml is missing"
     if (path / "metadata.yaml").is_file():
         try:
-            reader = AnyReader([path], default_typestore=typestore())
+            reader = tolerant_reader(path)
             reader.open()
             stack.callback(reader.close)
             _check_order(reader)
@@ -261,7 +261,7 @@ def _reader(path: Path, stack: ExitStack) -> tuple[Any, str]:
             reason = _words(error)
     scratch = Path(stack.enter_context(TemporaryDirectory(prefix="bag_")))
     folder, remark = salvage(path, scratch, reason)
-    return stack.enter_context(AnyReader([folder], default_typestore=typestore())), remark
+    return stack.enter_context(tolerant_reader(folder)), remark
 
 
 def _check_order(reader: Any) -> None:
