@@ -1,4 +1,4 @@
-"""A lab's own cameras: the estimator, with RViz, and a recorder when wanted.
+"""A lab's own cameras: the estimator, with RViz, and a page for browsers and a recorder when wanted.
 
     ros2 launch markerless_biomech capture.launch.py cameras:="[cam0, cam1, cam2]" rig_file:=rig.yaml height_m:=1.72
     ros2 launch markerless_biomech capture.launch.py params_file:=my_rig.yaml record:=true subject:=P07 trial:=walk_03
@@ -48,6 +48,8 @@ OTHERS = {
     "namespace": ("", "Namespace of all topics but TF's: one for each rig."),
     "rviz": ("true", "See it in RViz."),
     "rays": ("false", "With rviz: the line of sight to every keypoint that a camera sees."),
+    "view": ("false", "See it in a browser: viewer says where its page is."),
+    "view_port": ("8080", "With view: port of the page, 0: any that is free; two rigs on one machine need two."),
     "record": ("false", "Record a bag from the start on."),
 }
 
@@ -62,7 +64,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The estimator; RViz and the recorder where they are wanted."""
+    """The estimator; RViz, the page and the recorder where they are wanted."""
     names = (*ESTIMATOR, *OTHERS, *RECORDING)
     texts = {name: LaunchConfiguration(name).perform(context) for name in names}
     given = parameters(texts)
@@ -73,6 +75,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     return [
         estimator(texts, given),
         GroupAction([included("rviz", seen)], condition=IfCondition(texts["rviz"])),
+        viewer(texts),
         GroupAction(
             [PushRosNamespace(texts["namespace"]), included("record", recorded)],
             condition=IfCondition(texts["record"]),
@@ -90,6 +93,20 @@ def estimator(texts: dict[str, str], given: dict[str, Parameter]) -> Node:
         parameters=[ParameterFile(texts["params_file"]), given],
         output="screen",
         emulate_tty=True,
+    )
+
+
+def viewer(texts: dict[str, str]) -> Node:
+    """The page of this rig; a port that is taken ends viewer alone, with a sentence."""
+    return Node(
+        package=PACKAGE,
+        executable="viewer",
+        name="viewer",
+        namespace=texts["namespace"],
+        parameters=[ParameterFile([SHARE, "/config/viewer.yaml"]), {"port": int(texts["view_port"])}],
+        output="screen",
+        emulate_tty=True,
+        condition=IfCondition(texts["view"]),
     )
 
 

@@ -29,6 +29,8 @@ PASSED_ON = {
     "namespace": ("", "Namespace of all topics but TF's; two demos on one machine need two."),
     "rviz": ("true", "See it in RViz."),
     "rays": ("false", "With rviz: the line of sight to every keypoint that a camera sees."),
+    "view": ("false", "See it in a browser: viewer says where its page is."),
+    "view_port": ("8080", "With view: port of the page, 0: any that is free; two demos on one machine need two."),
     "record": ("false", "Record a bag from the start on."),
     "subject": ("demo", "With record: the folder of the bag."),
     "trial": ("walk", "With record: the beginning of the bag's name."),

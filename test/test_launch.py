@@ -106,6 +106,14 @@ def test_arguments_count_more_than_the_parameter_file_and_what_is_not_wanted_doe
 
 
 @needs_launch
+@pytest.mark.parametrize("file", ["capture", "demo"])
+def test_a_page_for_browsers_is_started_where_it_is_wanted_at_the_port_that_is_given(file):
+    shown = dict(started(file, view="true", view_port="8081", rviz="false"))
+    assert shown["viewer"]["port"] == 8081 and "rviz2" not in shown
+    assert "viewer" not in dict(started(file, rviz="false"))
+
+
+@needs_launch
 def test_a_recorder_takes_names_as_texts():
     nodes = dict(started("record", subject="7", trial="03", everything="true"))
     recorder = nodes.pop("recorder")
