@@ -54,8 +54,8 @@ class GaitDetector:
         self._floor, self._belt = Floor(), Belt(self.rule.belt_speed_m_s)
         self._steps = StepBook()
         self._decided: _Decided | None = None
-        self._learned_ns = -1
-        self._looked_ns = -(10**18)
+        self._learned_ns: int | None = None
+        self._looked_ns: int | None = None
         self._stance: Stance | None = None
 
     # ---------------------------------------------------------------- the method
@@ -72,7 +72,7 @@ class GaitDetector:
         if self._decided is None:
             self._decided = _Decided(sample.stamp_ns - 1, (0.5, 0.5))
         newest_ns = self._track.stamps_ns[-1]
-        if (sample.settled and sample.stamp_ns < newest_ns) or newest_ns - self._looked_ns < self.rule.look_s * 1e9:
+        if (sample.settled and sample.stamp_ns < newest_ns) or self._has_looked(newest_ns):
             return told
         self._looked_ns = newest_ns
         return told + self._look(self._decision_ns(newest_ns))
@@ -110,6 +110,10 @@ class GaitDetector:
         limit_ns = round(self.rule.break_s * 1e9)
         return gap_ns > limit_ns or (gap_ns < 0 and sample.stamp_ns < self._track.stamps_ns[0] - limit_ns)
 
+    def _has_looked(self, newest_ns: int) -> bool:
+        """The last look was at nearly the same samples."""
+        return self._looked_ns is not None and newest_ns - self._looked_ns < self.rule.look_s * 1e9
+
     def _decision_ns(self, newest_ns: int) -> int:
         """Up to here events are final."""
         by_settled = self._track.settled_ns - round(self.rule.decide_s * 1e9)
@@ -118,7 +122,8 @@ class GaitDetector:
     def _look(self, decide_ns: int) -> list[StepEvent]:
         """Find the events after what is decided, and decide up to `decide_ns`."""
         assert self._decided is not None
-        motion = self._track.motion(min(self._decided.stamp_ns, self._learned_ns + 1))
+        new_ns = 0 if self._learned_ns is None else self._learned_ns + 1
+        motion = self._track.motion(min(self._decided.stamp_ns, new_ns))
         evidence = standing_evidence(self.rule, motion, self._floor, self._belt.velocity_m_s)
         if self._learn(motion, evidence):
             self._decided = _Decided(self._track.stamps_ns[0] - 1, (0.5, 0.5))
@@ -147,8 +152,8 @@ class GaitDetector:
     def _learn(self, motion: FootMotion, evidence: Evidence) -> bool:
         """Learn floor and belt from what has settled; True when the belt turned out to be another one."""
         stamps_ns = self._track.stamps_ns[-len(motion.times_s) :]
-        changed = False
-        begin = int(np.searchsorted(stamps_ns, self._learned_ns, side="right"))
+        changed, learned_ns = False, self._learned_ns
+        begin = 0 if learned_ns is None else int(np.searchsorted(stamps_ns, learned_ns, side="right"))
         for row in range(begin, int(np.searchsorted(motion.times_s, self._settled_s(), side="right"))):
             self._floor.learn(motion.position_m[row], np.where(motion.known[row], evidence.still[row], 0.0))
             changed |= self._belt.learn(
