@@ -3,6 +3,7 @@
 import os
 import signal
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from markerless_biomech.errors import InputError
 from markerless_biomech.nodes import quality
 from markerless_biomech.nodes.header_stamp import shifted_stamp, stamp_of
 from markerless_biomech.nodes.processes import Processes
-from markerless_biomech.nodes.recorder import wishes
+from markerless_biomech.nodes.recorder import Recorder, wishes
 from markerless_biomech.nodes.ros_types import TYPES
 from markerless_biomech.nodes.timetable import Timetable
 from markerless_biomech.recording.bags import BagWriter, open_bag, types
@@ -363,3 +364,88 @@ def test_two_rigs_give_two_bags_that_are_each_whole(bag, tmp_path):
         with open_bag(tmp_path / side) as reader:
             ours = {topic for topic in reader.topics if topic not in ("/tf", "/tf_static")}
         assert all(topic.startswith((f"/{side}/", "/definitions/")) for topic in ours), ours
+
+
+@pytest.fixture
+def recorder(tmp_path, lab):
+    """In this process; it is spun from `lab.add` on."""
+    parameters = [Parameter("bag", value=str(tmp_path / "recorded"))]
+    recorder = Recorder(context=lab.context, parameter_overrides=parameters)
+    yield recorder
+    if recorder not in lab.node.executor.get_nodes():
+        recorder.destroy_node()
+
+
+def pulse(second):
+    return TYPES.Header(stamp=TYPES.Time(sec=second), frame_id="line")
+
+
+def look(lab, recorder, topic, publishers):
+    """Look when so many publishers are known, and wait until they have found each other."""
+    lab.wait_for(lambda: recorder.count_publishers(topic) == publishers, "the publishers")
+    recorder._look()
+    held = recorder._subscriptions_by_topic[topic].values()
+    lab.wait_for(lambda: all(one.get_publisher_count() for one in held), "the subscriptions")
+
+
+def pulses_of(bag, topic="/sync_pulse"):
+    return [message.stamp.sec for message in recorded(bag, topic)]
+
+
+def test_a_topic_that_is_latched_by_one_and_not_by_another_is_recorded_once(lab, recorder, tmp_path):
+    """The volatile subscription hears both."""
+    latched = lab.node.create_publisher(TYPES.Header, "/sync_pulse", quality.LATCHED)
+    volatile = lab.node.create_publisher(TYPES.Header, "/sync_pulse", quality.RESULTS)
+    look(lab, recorder, "/sync_pulse", 2)
+    lab.wait_for(lambda: latched.get_subscription_count() == 2 and volatile.get_subscription_count() == 1, "both")
+    lab.add(recorder)
+    for publisher, second in ((latched, 1), (volatile, 2), (volatile, 2), (latched, 3)):
+        publisher.publish(pulse(second))
+    lab.wait_for(lambda: recorder._bag.count == 4, "all pulses")
+    time.sleep(0.3)  # a copy would come now
+    recorder.close()
+    assert sorted(pulses_of(tmp_path / "recorded")) == [1, 2, 2, 3]
+
+
+def test_what_waits_in_a_subscription_that_is_replaced_is_recorded(lab, recorder, tmp_path):
+    reliable = lab.node.create_publisher(TYPES.Header, "/sync_pulse", quality.EVERY_RESULT)
+    look(lab, recorder, "/sync_pulse", 1)
+    lab.wait_for(lambda: reliable.get_subscription_count() == 1, "the recorder")
+    for second in range(50):
+        reliable.publish(pulse(second))
+    assert reliable.wait_for_all_acked()
+    lab.node.create_publisher(TYPES.Header, "/sync_pulse", quality.NEWEST)
+    look(lab, recorder, "/sync_pulse", 2)
+    recorder._look()
+    recorder.close()
+    assert pulses_of(tmp_path / "recorded") == list(range(50))
+
+
+def test_a_topic_that_changes_its_type_ends_no_recording(lab, recorder, tmp_path):
+    first = lab.node.create_publisher(TYPES.Header, "/sync_pulse", quality.RESULTS)
+    look(lab, recorder, "/sync_pulse", 1)
+    with Lab(walking_session()) as other:  # a participant has one type for a topic
+        other.node.create_publisher(TYPES.String, "/sync_pulse", quality.LATCHED)
+        lab.wait_for(lambda: recorder.count_publishers("/sync_pulse") == 2, "the second type")
+        recorder._look()
+        assert recorder._retyped == {"/sync_pulse"}
+        lab.node.destroy_publisher(first)
+        lab.wait_for(lambda: recorder.count_publishers("/sync_pulse") == 1, "the second type alone")
+        recorder._look()
+        lab.add(recorder)
+        third = lab.node.create_publisher(TYPES.Header, "/other/sync_pulse", quality.RESULTS)
+        lab.wait_for(lambda: third.get_subscription_count() == 1, "the recorder, which still looks")
+        third.publish(pulse(7))
+        lab.wait_for(lambda: recorder._bag.count == 1, "a pulse")
+    recorder.close()
+    assert pulses_of(tmp_path / "recorded", "/other/sync_pulse") == [7]
+
+
+def test_a_full_disk_at_the_end_is_an_error_and_no_crash(recorder, monkeypatch):
+    def full(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(BagWriter, "close", full)
+    recorder._bag.write("/trial", "std_msgs/msg/String", b"\0\1\0\0\1\0\0\0\0", 1)
+    recorder.close()
+    assert not recorder._bag.is_open

@@ -1,5 +1,6 @@
 """What a recorder takes, where it puts it, and what a player makes of it: without ROS."""
 
+import time
 from dataclasses import replace
 from datetime import datetime
 
@@ -224,6 +225,20 @@ def test_messages_before_the_clock_starts_are_recorded_when_it_does(tmp_path):
     with open_bag(tmp_path / "bag") as reader:
         found = [(message.data, time_ns) for _, message, time_ns in reader.messages({"/definitions/model"})]
     assert found == [("early", 5_000_000_000), ("late", 5_000_000_000)]
+
+
+def test_messages_whose_clock_never_starts_are_recorded_when_they_came(tmp_path):
+    bag, before_ns = LiveBag(tmp_path / "bag", about_recording("", "", NOW), {}, None), time.time_ns()
+    for number in range(100):
+        bag.write("/definitions/model", STRING, cdr(types().String(data=str(number))), 0)
+    assert (bag.count, bag.waiting, bag.came) == (0, 100, 100)
+    bag.close()
+    assert (bag.count, bag.waiting, bag.unclocked) == (100, 0, 100)
+    with open_bag(tmp_path / "bag") as reader:
+        found = [(int(message.data), time_ns) for _, message, time_ns in reader.messages({"/definitions/model"})]
+    times_ns = [time_ns for _, time_ns in found]
+    assert [number for number, _ in found] == list(range(100))
+    assert times_ns == sorted(times_ns) and before_ns <= times_ns[0] <= times_ns[-1] <= time.time_ns()
 
 
 def test_a_labs_own_messages_are_recorded_by_their_installed_definitions(tmp_path, monkeypatch):

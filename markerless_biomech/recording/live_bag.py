@@ -6,6 +6,7 @@ keypoint set that the messages name is defined here, and files that the recorder
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
@@ -25,7 +26,7 @@ EARLY_MOST = 10_000
 
 
 class LiveBag:
-    """Writes one recording. Nothing is on the disk before the first message."""
+    """Writes one recording. Its folder is there from the beginning, and goes again if no message comes."""
 
     def __init__(self, path: Path, about: Mapping[str, Any], texts: Mapping[str, str], own_set: KeypointSet | None):
         """`about` goes into definitions/recording, `texts` to definitions/<name>; `own_set` is a lab's own."""
@@ -33,11 +34,14 @@ class LiveBag:
         self._about = dict(about)
         self._texts = dict(texts)
         self._own_set = own_set
-        self._early: deque[tuple[str, str, bytes]] = deque(maxlen=EARLY_MOST)
+        self._early: deque[tuple[int, str, str, bytes]] = deque(maxlen=EARLY_MOST)
+        """Each with this machine's time (ns) when it came."""
         self._looked_at: set[str] = set()
         """Keypoint topics whose set is known."""
         self.path = path
         self.count = 0
+        self.unclocked = 0
+        """Messages that were recorded without their clock, which never started."""
         self.topics: set[str] = set()
         """What has come so far."""
 
@@ -45,11 +49,21 @@ class LiveBag:
     def is_open(self) -> bool:
         return self._writer is not None
 
+    @property
+    def waiting(self) -> int:
+        """Messages that wait for the clock."""
+        return len(self._early)
+
+    @property
+    def came(self) -> int:
+        """All messages so far, recorded or waiting."""
+        return self.count + self.waiting
+
     def write(self, topic: str, kind: str, data: bytes, now_ns: int) -> None:
         """Append CDR bytes as received at `now_ns`; 0: the clock has not started, and the message waits for it."""
-        self._early.append((topic, kind, data))
+        self._early.append((time.time_ns(), topic, kind, data))
         while now_ns and self._early:
-            self._append(*self._early.popleft(), now_ns)
+            self._append(*self._early.popleft()[1:], now_ns)
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
@@ -57,7 +71,11 @@ class LiveBag:
             self._writer.flush()
 
     def close(self) -> None:
-        """Complete the bag; without a message there is none."""
+        """Complete the bag; without a message there is none. What waits in vain for a clock has this machine's time."""
+        self.unclocked = len(self._early) if self.is_open else 0
+        while self._early:
+            came_ns, topic, kind, data = self._early.popleft()
+            self._append(topic, kind, data, came_ns)
         self._end(lambda writer: writer.close() if self.count else writer.abort())
 
     def abort(self) -> None:
@@ -71,7 +89,11 @@ class LiveBag:
     def _end(self, how: Callable[[BagWriter], Any]) -> None:
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            how(writer)
+            try:
+                how(writer)
+            except OSError:
+                writer.abort()
+                raise
 
     def _append(self, topic: str, kind: str, data: bytes, now_ns: int) -> None:
         if self._writer is None:
