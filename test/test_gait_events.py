@@ -215,3 +215,14 @@ def test_a_belt_that_changes_its_speed_makes_no_event_twice() -> None:
     for side, kind in Counter((event.side, event.type) for event in kept):
         stamps_ns = sorted(event.stamp_ns for event in kept if (event.side, event.type) == (side, kind))
         assert np.diff(stamps_ns).min() > 400_000_000
+
+
+@pytest.mark.parametrize("speed_m_s", [0.6, 1.2, 1.8])
+def test_the_first_events_on_a_belt_wait_half_a_second_whether_its_speed_is_told_or_not(speed_m_s: float) -> None:
+    """Until the belt's direction is known, and one look more; it runs before the person is seen."""
+    feet = noisy(simulated_feet(path="treadmill", speed_m_s=speed_m_s, seconds=4.0))
+    for given in (float("nan"), speed_m_s):
+        told = told_live(feet, detector=GaitDetector(GaitRule(belt_speed_m_s=given)))
+        waits_s = [now_s - (event.stamp_ns - START_NS) * 1e-9 for now_s, event in told if event.revision == 0]
+        assert len(waits_s) >= 6 and max(waits_s) < 0.65
+        assert not compared(last_revisions(event for _, event in told), feet).false

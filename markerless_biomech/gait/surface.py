@@ -73,7 +73,7 @@ class Belt:
     velocity is clearly commoner than standing still and the person stays in place.
     """
 
-    MEMORY_S, EVERY_S, LEAST_S = 4.0, 0.25, 1.0
+    MEMORY_S, EVERY_S, LEAST_S = 4.0, 0.1, 0.5
     LEAST_SPEED_M_S = 0.15
     CLEARLY = 2.0
     STAYS = 0.35
