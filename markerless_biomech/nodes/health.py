@@ -69,6 +69,7 @@ class Health:
             self._report, self._tracking, self._frame_sets, self._age_s = None, Tracking.LOST, 0, None
             self._steps, self._last_step_ns = {"final": 0, "withdrawn": 0}, 0
             self._latency_s.clear()
+            self._refused, self._refusal, self._overruns = 0, "", 0
 
     def released(self) -> None:
         """Nothing is configured any more."""
@@ -92,13 +93,15 @@ class Health:
 
     def note(self, outcome: Outcome, published_s: float) -> None:
         """Take in one frame set's result."""
+        came = bool(outcome.frame_set.frames)  # else it was silence: nothing came late, and nothing is stamped
         with self._lock:
-            self._frame_sets += 1
+            self._frame_sets += came
             self._report = outcome.estimate.report
-            self._age_s = self._stamp_age_s(outcome)
+            if came:
+                self._age_s = self._stamp_age_s(outcome)
             if outcome.estimate.live is not None:
                 self._tracking = outcome.estimate.live.tracking
-            if published_s:
+            if came and published_s:
                 self._latency_s.append(published_s - outcome.frame_set.last_arrival_ns * 1e-9)
             self._overruns += not outcome.newest
         if outcome.estimate.reset:
