@@ -23,10 +23,11 @@ from markerless_biomech.recording.messages import camera_to_message, keypoint_fr
 from markerless_biomech.recording.plain_definitions import keypoint_set_text
 from markerless_biomech.recording.playing import REFIT, SHOW, frames_of_ours, played_names, without_frames
 from markerless_biomech.recording.recorded_session import keypoint_topics, read_rig, read_session
+from markerless_biomech.recording.refit import _copy_input
 from markerless_biomech.recording.replay import copy_input
 from markerless_biomech.recording.rig_recording import read_rig_recording
 from markerless_biomech.recording.session_bag import write_cameras, write_definitions, write_frame
-from markerless_biomech.recording.topic_roles import is_recorded
+from markerless_biomech.recording.topic_roles import is_latched, is_recorded, offered_qos
 from markerless_biomech.recording.unpacking import rig_namespace, unpack
 from markerless_biomech.results import FitReport
 from markerless_biomech.settings import EstimatorSettings, SimulationSettings
@@ -168,6 +169,16 @@ def write_two_rigs(writer, session, infos=("left", "right")):
         if side in infos:
             write_cameras(writer, rig, START_NS)
         write_frame(writer, replace(frame, camera=one.name), session.keypoint_set, rig)
+
+
+@pytest.mark.parametrize(
+    ("topic", "latched"),
+    [("/tf_static", True), ("/lab/truth/fitted_cameras", True), ("/fitted_cameras", False), ("/tf", False)]
+    + [("/a/definitions/rig", True), ("/a/cam0/camera_info", True), ("/trial", True), ("/sync_pulse", False)],
+)
+def test_what_is_latched_is_so_in_every_bag(topic, latched):
+    (profile,) = offered_qos(topic)
+    assert is_latched(topic) == (profile.durability.name == "TRANSIENT_LOCAL") == latched
 
 
 def test_a_topic_that_has_our_name_but_another_type_is_not_ours():
@@ -350,6 +361,19 @@ def test_a_replay_without_ros_keeps_frames_of_others_too(session, tmp_path):
         assert "/definitions/subject" not in reader.topics and reader.count("/cam0/keypoints") == 15
         (transforms,) = [message.transforms for _, message, _ in reader.messages({"/tf"})]
     assert [one.child_frame_id for one in transforms] == ["gripper"]
+
+
+def test_a_refit_of_another_body_keeps_frames_of_others_too(session, tmp_path):
+    bag = read_session(recorded(session, tmp_path / "bag"))
+    for with_results, expected in (
+        (False, ["gripper"]),
+        (True, ["pelvis", "femur_r", "cam0_optical_fitted", "gripper"]),
+    ):
+        with BagWriter(tmp_path / f"out_{with_results}") as writer:
+            _copy_input(writer, bag, with_results)
+        with open_bag(tmp_path / f"out_{with_results}") as reader:
+            (transforms,) = [message.transforms for _, message, _ in reader.messages({"/tf"})]
+        assert [one.child_frame_id for one in transforms] == expected
 
 
 # --- what an estimator is started with -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from ..recording.playing import REFIT
-from ..recording.topic_roles import TRIAL_TOPIC, Role, relative_name, role_of
+from ..recording.topic_roles import Role, is_latched, relative_name, role_of
 from . import quality
 
 MATCHES_EVERY_SUBSCRIBER = QoSProfile(
@@ -64,7 +64,6 @@ def offered(topic: str, kind: str, mode: str) -> QoSProfile:
         return quality.STATIC_TRANSFORMS
     if name == "tf":
         return quality.TRANSFORMS
-    latched = name in ("camera_info", TRIAL_TOPIC, "truth/fitted_cameras") or kind == "std_msgs/msg/String"
-    if latched and role is not Role.OTHER:
-        return quality.LATCHED
-    return MATCHES_EVERY_SUBSCRIBER if role is Role.OTHER else quality.RESULTS
+    if role is Role.OTHER:
+        return MATCHES_EVERY_SUBSCRIBER
+    return quality.LATCHED if is_latched(topic) else quality.RESULTS

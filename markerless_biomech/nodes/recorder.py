@@ -24,10 +24,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from ..keypoints import load_keypoint_set
 from ..recording.bag_names import bag_path
-from ..recording.bags import LATCHED_TOPICS, message_type
+from ..recording.bags import message_type
 from ..recording.foreign_types import learn_type
 from ..recording.live_bag import LiveBag, about_recording, given_definitions
-from ..recording.topic_roles import is_recorded
+from ..recording.topic_roles import is_latched, is_recorded
 from . import quality
 from .node_settings import RecorderSettings
 from .parameters import declare_settings
@@ -91,8 +91,7 @@ class Recorder(Node):
         self._retyped: set[str] = set()
         """Topics of which another type has been named."""
         for topic in self.settings.topics:
-            latched = topic.endswith(LATCHED_TOPICS) or "definitions/" in topic
-            self._subscribe(topic, message_type(topic), {(latched, True)})
+            self._subscribe(topic, message_type(topic), {(is_latched(topic), True)})
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         if not self.settings.topics:
             self.create_timer(LOOK_S, self._look, clock=steady)

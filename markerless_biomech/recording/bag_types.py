@@ -1,4 +1,4 @@
-"""Message types and QoS of bags: our definitions are those of the msg/ files that are installed beside us."""
+"""Message types of bags: our definitions are those of the msg/ files that are installed beside us."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from ..errors import InputError
 from .message_types import Types, bag_types
 
 PACKAGE = "markerless_biomech"
-LATCHED_TOPICS = ("/tf_static", "robot_description", "camera_info", "/trial")
-"""Topics of these endings, and definitions/*, are offered transient local: who joins late still gets them."""
 
 MESSAGE_TYPES = {
     "keypoints": f"{PACKAGE}/msg/Keypoints2D",
@@ -72,25 +70,3 @@ def message_type(topic: str) -> str:
     if "/definitions/" in f"/{topic}":
         return "std_msgs/msg/String"
     return MESSAGE_TYPES[topic.rsplit("/", 1)[-1]]
-
-
-def offered_qos(topic: str) -> list[Any]:
-    """QoS profile with which our nodes offer `topic`: players offer it the same way."""
-    from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-
-    latched = topic.endswith(LATCHED_TOPICS) or "/definitions/" in topic
-    keypoints = topic.endswith("/keypoints")
-    forever = QosTime(9223372036, 854775807)
-    return [
-        Qos(
-            history=QosHistory.KEEP_LAST,
-            depth=100 if topic.endswith("/tf_static") else 1 if latched else 5 if keypoints else 10,
-            reliability=QosReliability.BEST_EFFORT if keypoints else QosReliability.RELIABLE,
-            durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
-            deadline=forever,
-            lifespan=forever,
-            liveliness=QosLiveliness.AUTOMATIC,
-            liveliness_lease_duration=forever,
-            avoid_ros_namespace_conventions=False,
-        )
-    ]

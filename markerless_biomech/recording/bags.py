@@ -21,11 +21,12 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import refuse_existing
-from .bag_types import LATCHED_TOPICS, PACKAGE, message_directory, message_type, offered_qos, types, typestore
+from .bag_types import PACKAGE, message_directory, message_type, types, typestore
 from .message_types import string_to_message
 from .salvage import salvage, storage_files
+from .topic_roles import offered_qos
 
-__all__ = ["LATCHED_TOPICS", "PACKAGE", "message_directory", "message_type", "offered_qos", "types", "typestore"]
+__all__ = ["PACKAGE", "message_directory", "message_type", "offered_qos", "types", "typestore"]
 __all__ += ["BagReader", "BagWriter", "check_writable", "decode_errors", "decoded", "open_bag", "read_bag"]
 
 

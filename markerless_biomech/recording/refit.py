@@ -27,18 +27,17 @@ from ..settings import EstimatorSettings, SessionSettings, to_dict
 from .bags import BagWriter, check_writable
 from .camera_health import fitted_cameras
 from .definitions import definition_texts, model_id, subject_from_text, versions, yaml_text
-from .recorded_session import RecordedSession, read_session, relative_name
+from .playing import frames_of_ours, without_frames
+from .recorded_session import RecordedSession, read_session
 from .result_messages import body_to_message, cameras_to_message
 from .session_bag import write_definitions, write_steps
+from .topic_roles import OWN_DEFINITIONS, relative_name
 from .trial_marks import open_recording
 from .trials import trial_from_session
 
-WRITTEN_ANEW = frozenset(
-    ("body_state_refit", "robot_description", "step_events", "gait_parameters")
-    + tuple(f"definitions/{name}" for name in ("model", "subject", "keypoint_set", "rig", "settings"))
-)
-LIVE_RESULTS = frozenset(("joint_states", "body_state", "body_state_settled", "fit_report", "fitted_cameras", "tf"))
-"""Left out where they are of another body."""
+WRITTEN_ANEW = OWN_DEFINITIONS | {"body_state_refit", "robot_description", "step_events", "gait_parameters"}
+LIVE_RESULTS = frozenset(("joint_states", "body_state", "body_state_settled", "fit_report", "fitted_cameras"))
+"""Left out where they are of another body, and so are their frames of /tf."""
 
 Progress = Callable[[float, str], None]
 
@@ -82,7 +81,7 @@ def refit(
     seconds = time.monotonic() - start_s
     left_out = _has_live_results(session) and not _is_of(session, subject)
     with BagWriter(out, force) as writer:
-        _copy_input(writer, session, WRITTEN_ANEW | (LIVE_RESULTS if left_out else frozenset()))
+        _copy_input(writer, session, with_results=not left_out)
         _write_definitions(writer, session, subject, settings, keep_settings=not left_out)
         _write_results(writer, session, taken, fit)
         _write_steps(writer, session, taken, fit)
@@ -98,11 +97,15 @@ def refit(
     )
 
 
-def _copy_input(writer: BagWriter, session: RecordedSession, unwanted: frozenset[str]) -> None:
-    """Everything but the unwanted topics, byte for byte."""
+def _copy_input(writer: BagWriter, session: RecordedSession, with_results: bool) -> None:
+    """Everything that is not written anew, byte for byte; without live results /tf has the frames of others alone."""
+    unwanted = WRITTEN_ANEW if with_results else WRITTEN_ANEW | LIVE_RESULTS
     with open_recording(session.path, session.trial) as reader:
+        ours = frozenset() if with_results else frames_of_ours(reader)
         for connection, time_ns, data in reader.raw_messages(lambda topic: relative_name(topic) not in unwanted):
-            writer.write_raw(connection.topic, connection.msgtype, data, time_ns, like=connection)
+            kept = without_frames(data, ours) if ours and connection.topic == "/tf" else data
+            if kept is not None:
+                writer.write_raw(connection.topic, connection.msgtype, kept, time_ns, like=connection)
 
 
 def _own_subject(session: RecordedSession) -> Subject:

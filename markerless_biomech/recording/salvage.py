@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import InputError
-from .bag_types import offered_qos, typestore
+from .bag_types import typestore
+from .topic_roles import offered_qos
 
 MCAP_MAGIC = b"\x89MCAP0\r\n"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"

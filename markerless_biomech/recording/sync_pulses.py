@@ -17,7 +17,7 @@ from .bag_types import PACKAGE
 from .bags import BagReader
 from .export_csv import seconds_text
 from .message_types import stamp_from_message
-from .topic_roles import SYNC_TOPIC, Role, relative_name, role_of
+from .topic_roles import SYNC_TOPIC, is_mark
 
 SYNC_COLUMNS = ("pulse", "name", "time_s", "offset_s")
 LOOKED_AT = 200
@@ -39,7 +39,7 @@ class SyncPulse:
 
 def read_sync_pulses(bag: BagReader) -> tuple[SyncPulse, ...]:
     """All pulses in a bag, by time."""
-    found = bag.messages(lambda topic: relative_name(topic) == SYNC_TOPIC and _is_mark(bag, topic))
+    found = bag.messages(lambda topic: is_mark(topic, bag.topics[topic], SYNC_TOPIC))
     pulses = [SyncPulse(stamp_from_message(one.stamp), one.frame_id, time_ns) for _, one, time_ns in found]
     return tuple(sorted(pulses, key=lambda pulse: pulse.stamp_ns))
 
@@ -75,7 +75,3 @@ def sync_csv(pulses: Sequence[SyncPulse], first_ns: int) -> str:
         offset_ns = pulse.stamp_ns - first_ns
         writer.writerow([number, pulse.name, seconds_text(pulse.stamp_ns), seconds_text(offset_ns)])
     return text.getvalue()
-
-
-def _is_mark(bag: BagReader, topic: str) -> bool:
-    return role_of(topic, bag.topics[topic]) is Role.MARK

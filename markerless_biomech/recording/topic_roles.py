@@ -1,4 +1,4 @@
-"""What a topic is to us, by its name and type: recorder, player and replay choose by this.
+"""What a topic is to us, and how it is offered, by its name and type: recorder, player and replay choose by this.
 
 Light on purpose: a recorder starts with nothing but this and the bag's writer.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 from .bag_types import MESSAGE_TYPES
 
@@ -24,6 +25,9 @@ RECORDED = "recorded/"
 """Before the names of recorded results, where they are played beside new ones."""
 OF_ROS = frozenset(("rosout", "parameter_events", "clock", "transition_event"))
 """Of a running ROS system, never of a capture."""
+
+
+LATCHED = ("tf_static", "camera_info", "robot_description", TRIAL_TOPIC, "truth/fitted_cameras")
 
 
 class Role(Enum):
@@ -69,6 +73,39 @@ def role_of(topic: str, kind: str) -> Role:
     if name.startswith("truth/"):
         return _if_type(kind, expected, Role.TRUTH)
     return _if_type(kind, expected, _ROLES.get(last, Role.OTHER))
+
+
+def is_mark(topic: str, kind: str, name: str) -> bool:
+    """Whether a topic of type `kind` is the mark of a name, TRIAL_TOPIC or SYNC_TOPIC."""
+    return relative_name(topic) == name and role_of(topic, kind) is Role.MARK
+
+
+def is_latched(topic: str) -> bool:
+    """Whether a topic of ours is offered transient local: who joins late still gets what was said last."""
+    name = relative_name(topic)
+    return name in LATCHED or "definitions/" in name
+
+
+def offered_qos(topic: str) -> list[Any]:
+    """QoS profile with which our nodes offer `topic`: players offer it the same way."""
+    from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
+
+    latched = is_latched(topic)
+    keypoints = topic.endswith("/keypoints")
+    forever = QosTime(9223372036, 854775807)
+    return [
+        Qos(
+            history=QosHistory.KEEP_LAST,
+            depth=100 if topic.endswith("/tf_static") else 1 if latched else 5 if keypoints else 10,
+            reliability=QosReliability.BEST_EFFORT if keypoints else QosReliability.RELIABLE,
+            durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
+            deadline=forever,
+            lifespan=forever,
+            liveliness=QosLiveliness.AUTOMATIC,
+            liveliness_lease_duration=forever,
+            avoid_ros_namespace_conventions=False,
+        )
+    ]
 
 
 def _if_type(kind: str, expected: str, role: Role) -> Role:

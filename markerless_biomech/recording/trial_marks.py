@@ -15,11 +15,9 @@ from typing import Any
 
 from ..errors import InputError
 from .bags import BagReader, open_bag
-from .topic_roles import TRIAL_TOPIC, Role, relative_name, role_of
+from .topic_roles import TRIAL_TOPIC, is_latched, is_mark, relative_name
 
 END_OF_TIME_NS = 1 << 63
-STANDING = ("camera_info", "tf_static", "robot_description", "truth/fitted_cameras")
-"""What stays as it was said last; definitions do too."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def stretches(marks: Sequence[tuple[int, str]]) -> list[Stretch]:
 
 def marked_trials(bag: BagReader) -> list[Stretch]:
     """All trials marked in a bag."""
-    marks = bag.messages(lambda topic: relative_name(topic) == TRIAL_TOPIC and _is_mark(bag, topic))
+    marks = bag.messages(lambda topic: is_mark(topic, bag.topics[topic], TRIAL_TOPIC))
     return stretches([(time_ns, message.data.strip()) for _, message, time_ns in marks])
 
 
@@ -104,7 +102,7 @@ class TrialBag(BagReader):
                 return
             topic = connection.topic
             if topic not in standing:
-                standing[topic] = _stands(topic, connection.msgtype)
+                standing[topic] = _stands(topic)
             if self.stretch.holds(time_ns) or standing[topic]:
                 yield connection, max(time_ns, self.stretch.start_ns), data
 
@@ -124,10 +122,6 @@ def open_recording(path: str | Path, trial: str = "") -> Iterator[BagReader]:
         yield TrialBag(bag, find_trial(bag, trial)) if trial else bag
 
 
-def _is_mark(bag: BagReader, topic: str) -> bool:
-    return role_of(topic, bag.topics[topic]) is Role.MARK
-
-
-def _stands(topic: str, kind: str) -> bool:
-    name = relative_name(topic)
-    return name in STANDING or "definitions/" in name or role_of(topic, kind) is Role.DEFINITION
+def _stands(topic: str) -> bool:
+    """What is latched stays as it was said last; a mark is of its own stretch."""
+    return is_latched(topic) and relative_name(topic) != TRIAL_TOPIC
