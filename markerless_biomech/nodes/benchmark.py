@@ -154,7 +154,7 @@ def measure_in_process(
     for index in range(count):
         *first, last = session.frame(index)
         for frame in first:
-            capture.push(frame)
+            list(capture.push(frame))  # fitted when it is asked for
         begin = time.monotonic()
         estimates = list(capture.push(replace(last)))
         if any(estimate.live is not None for estimate in estimates):
