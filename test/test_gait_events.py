@@ -226,3 +226,12 @@ def test_the_first_events_on_a_belt_wait_half_a_second_whether_its_speed_is_told
         waits_s = [now_s - (event.stamp_ns - START_NS) * 1e-9 for now_s, event in told if event.revision == 0]
         assert len(waits_s) >= 6 and max(waits_s) < 0.65
         assert not compared(last_revisions(event for _, event in told), feet).false
+
+
+def test_a_belt_that_starts_under_a_person_who_stood_is_found_within_a_second_and_a_half() -> None:
+    """The three seconds before are not weighed against it until they are in the minority."""
+    over_ground = made_feet(Manner(speed_m_s=1.0, start_s=3.0, stop_s=20.0, seconds=8.0))
+    points = over_ground.points_m - over_ground.points_m[:, 4:, :1] * [1.0, 0.0, 0.0]
+    told = told_live(noisy(Feet(over_ground.times_s, points)))
+    waits_s = [now_s - (event.stamp_ns - START_NS) * 1e-9 for now_s, event in told if event.revision == 0]
+    assert len(waits_s) >= 15 and max(waits_s) < 1.5

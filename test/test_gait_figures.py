@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from made_steps import START_NS, Feet, compared, noisy, simulated_feet, told_live
@@ -26,7 +28,12 @@ def textbook_events(count: int = 8, step_s: float = 0.5) -> list[StepEvent]:
         side, other = ("right", "left") if step % 2 == 0 else ("left", "right")
         strike_ns = START_NS + round(step * step_s * 1e9)
         length = 0.7 if side == "right" else 0.6
-        sizes = {"step_length_m": length, "step_width_m": 0.1, "stride_length_m": 1.3, "step_time_s": step_s}
+        sizes: dict[str, Any] = {
+            "step_length_m": length,
+            "step_width_m": 0.1,
+            "stride_length_m": 1.3,
+            "step_time_s": step_s,
+        }
         events.append(StepEvent(strike_ns, side, "heel_strike", np.zeros(3), 2 * step, **sizes))
         events.append(StepEvent(strike_ns + 100_000_000, other, "toe_off", np.zeros(3), 2 * step + 1))
     return events

@@ -74,6 +74,9 @@ class Belt:
     """
 
     MEMORY_S, EVERY_S, LEAST_S = 4.0, 0.1, 0.5
+    STOOD_S = 1.5
+    """Memory while no belt is known: who stood before it started does not outvote it for long. Its velocity is then
+    taken over MEMORY_S: over 1.5 s the lengths of steps would be less exact by half."""
     LEAST_SPEED_M_S = 0.15
     CLEARLY = 2.0
     STAYS = 0.35
@@ -91,7 +94,8 @@ class Belt:
         if self._given == 0.0:
             return False
         self._samples.append((time_s, np.where(known[:, None], velocity_m_s[:, :2], np.nan), progress_m_s))
-        while self._samples[0][0] < time_s - self.MEMORY_S:
+        memory_s = self.MEMORY_S if np.any(self.velocity_m_s) else self.STOOD_S
+        while self._samples[0][0] < time_s - memory_s:
             self._samples.popleft()
         if time_s - self._checked_s < self.EVERY_S or time_s - self._samples[0][0] < self.LEAST_S:
             return False
