@@ -20,7 +20,7 @@ from launch.events import matches_action
 from launch.events.process import ShutdownProcess
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterFile
+from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from launch_ros.substitutions import FindPackagePrefix
 
 PACKAGE = "markerless_biomech"
@@ -57,7 +57,7 @@ def start_nodes(context: LaunchContext) -> list[Node]:
     """The player; with refit the estimator too, and a recorder where `out` is given."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     playing = {
-        "bag": str(Path(given["bag"]).absolute()),
+        "bag": as_text(Path(given["bag"]).absolute()),
         "mode": given["mode"],
         "recorded_results": is_true(given["recorded_results"]),
         "rate": float(given["rate"]),
@@ -76,14 +76,18 @@ def start_nodes(context: LaunchContext) -> list[Node]:
         parameters=[playing],
         on_exit=EmitEvent(event=ShutdownProcess(process_matcher=matches_action(fitting))),
     )
-    recorders = [node("recorder", parameters=[{"bag": given["out"], "use_sim_time": True}])] if given["out"] else []
+    recorders = (
+        [node("recorder", parameters=[{"bag": as_text(given["out"]), "use_sim_time": True}])] if given["out"] else []
+    )
     return [*recorders, fitting, player]
 
 
 def estimator(context: LaunchContext, bag: str, subject_file: str, **options) -> Node:
     """Started with what is in the bag."""
     unpacked = unpack(context, bag)
-    other = {"use_sim_time": True, **({"subject_file": str(Path(subject_file).absolute())} if subject_file else {})}
+    other = {"use_sim_time": True}
+    if subject_file:
+        other["subject_file"] = as_text(Path(subject_file).absolute())
     params_file = ParameterFile(unpacked["params_file"])
     return node("motion_estimator", namespace=unpacked["namespace"], parameters=[params_file, other], **options)
 
@@ -99,6 +103,11 @@ def unpack(context: LaunchContext, bag: str) -> dict:
     if answer.returncode:
         raise RuntimeError(answer.stderr.strip() or f"{bag} cannot be unpacked")
     return json.loads(answer.stdout.splitlines()[-1])
+
+
+def as_text(value: str | Path) -> ParameterValue:
+    """A bag called 2026 stays a text."""
+    return ParameterValue(str(value), value_type=str)
 
 
 def is_true(text: str) -> bool:

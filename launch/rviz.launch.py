@@ -55,8 +55,10 @@ def markers() -> Node:
 
 
 def start_rviz(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """RViz with the layout for this rig."""
+    """RViz with the layout for this rig, where it is wanted."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    if not IfCondition(given["rviz"]).evaluate(context):
+        return []
     config = rig_config_file(given["rviz_config"], given["world_frame"], given["frame_prefix"])
     return [
         Node(
@@ -66,6 +68,5 @@ def start_rviz(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             namespace=given["namespace"],
             arguments=["-d", str(config)],
             parameters=[{"use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool)}],
-            condition=IfCondition(given["rviz"]),
         )
     ]

@@ -2,7 +2,9 @@
 
 import ast
 import importlib.util
+import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,23 @@ def test_a_recorder_takes_names_as_texts():
     nodes = dict(started("record", subject="7", trial="03", everything="true"))
     recorder = nodes.pop("recorder")
     assert not nodes and (recorder["subject"], recorder["trial"], recorder["everything"]) == ("7", "03", True)
+
+
+@needs_launch
+def test_a_bag_whose_name_is_a_number_stays_a_text(monkeypatch, tmp_path):
+    (tmp_path / "estimator.yaml").write_text("/**:\n  ros__parameters: {height_m: 1.6}\n")
+    unpacked = {"params_file": str(tmp_path / "estimator.yaml"), "namespace": ""}
+    answer = subprocess.CompletedProcess((), 0, json.dumps(unpacked), "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
+    nodes = dict(started("replay", bag="2025", out="2026", subject_file="7"))
+    assert nodes["recorder"]["bag"] == "2026" and nodes["keypoint_player"]["bag"].endswith("/2025")
+    assert nodes["motion_estimator"]["subject_file"].endswith("/7")
+
+
+@needs_launch
+def test_without_rviz_no_layout_is_made():
+    """A prefix that RViz could not use matters to nobody then."""
+    assert set(dict(started("rviz", rviz="false", frame_prefix="left_"))) == {"rviz_markers"}
 
 
 @needs_launch

@@ -1,5 +1,6 @@
 """Two rigs on one machine, seen in RViz: what config/capture.rviz needs is published, nothing of the two clashes."""
 
+import os
 from collections import Counter
 from importlib import import_module
 from pathlib import Path
@@ -205,6 +206,7 @@ def test_a_layout_is_copied_only_where_frames_differ():
     assert rig_config_file(CONFIG) == CONFIG
     copied = rig_config_file(CONFIG, "lab", "left/")
     assert copied != CONFIG and "Fixed Frame: lab" in copied.read_text() and "TF Prefix: left" in copied.read_text()
+    assert f"_{os.getuid()}_" in copied.name  # another user's could not be written again
     copied.unlink()
     with pytest.raises(ValueError, match="ends with a slash"):
         rig_config(CONFIG, frame_prefix="left_")

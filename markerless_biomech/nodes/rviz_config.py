@@ -7,6 +7,7 @@ under another Python than the nodes.
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ def rig_config_file(template: str | Path, world_frame: str = "world", frame_pref
     if world_frame == "world" and not frame_prefix:
         return Path(template)
     text = yaml.safe_dump(rig_config(template, world_frame, frame_prefix), sort_keys=False, width=120)
-    path = Path(tempfile.gettempdir()) / f"capture_{hashlib.sha256(text.encode()).hexdigest()[:12]}.rviz"
+    # Another user's file of this name could not be written again.
+    name = f"capture_{os.getuid()}_{hashlib.sha256(text.encode()).hexdigest()[:12]}.rviz"
+    path = Path(tempfile.gettempdir()) / name
     path.write_text(text)
     return path
 
