@@ -1,7 +1,7 @@
 """The recording pose2sim_balancing under its shipped cameras: free points against the skeleton, and whether the fitted
 body is a person's.
 
-    python benchmarks/beam.py ../shared/data/pose2sim_balancing/openpose_body25b.npz [--work out/beam]
+    python benchmarks/beam.py openpose_body25b.npz [--work out/beam]
 
 Every figure is over the points of confidence 0.5 or more. `plain DLT`: each point of each frame by itself, linear, from
 the cameras that are that sure of it. The skeleton: `calibrate` (stature 1.72 m), then `refit` and `evaluate`.

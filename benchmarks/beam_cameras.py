@@ -1,6 +1,6 @@
 """The pose2sim_balancing rig before and after bundle adjustment on one man's BODY_25B keypoints.
 
-    python benchmarks/beam_cameras.py ../shared/data/pose2sim_balancing/openpose_body25b.npz [--work out/beam_cameras]
+    python benchmarks/beam_cameras.py openpose_body25b.npz [--work out/beam_cameras]
 
 Judged without our skeleton: every point that the detector reports (confidence > 0) is triangulated by itself from all
 cameras that report it, robustly (Huber's loss at 5 px), and projected again; mean and median of all those distances.

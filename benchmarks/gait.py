@@ -1,8 +1,8 @@
 """Steps judged: of simulated people before cameras, and against force plates.
 
     python benchmarks/gait.py walks --out out/gait
-    python benchmarks/gait.py plates ../shared/data/moco_walk/walk.npz ../shared/data/subject4_walks/*.npz
-    python benchmarks/gait.py semireal ../shared/data/subject4_walks/*.npz --out out/semireal
+    python benchmarks/gait.py plates moco_walk/walk.npz subject4_walks/*.npz
+    python benchmarks/gait.py semireal subject4_walks/*.npz --out out/semireal
 
 `walks`: five people at five speeds, a curve and a treadmill whose belt speed is not told, before 8 cameras with 3 px
 noise, through the live estimator; medians of |error|, and when events were told. `plates`: events from 3-D markers, the

@@ -1,6 +1,6 @@
 """Real motion, no model of ours: optical markers of a walk, seen by virtual cameras, as 2-D keypoints.
 
-    python benchmarks/subject4_semireal.py make ../shared/data/subject4_walks/walking1.npz --out walking1_session.npz
+    python benchmarks/subject4_semireal.py make subject4_walks/walking1.npz --out walking1_session.npz
     markerless-biomech import walking1_session.npz --keypoint-set benchmarks/subject4_markers.yaml --out walking1
     markerless-biomech replay walking1 --height-m 1.70 --out walking1_result
     python benchmarks/subject4_semireal.py judge walking1_result walking1_session.npz

@@ -37,8 +37,8 @@ FAULTS = {
     "camera-drift:cam1=0.5deg/s": "",
     "camera-focal:cam1=2%": "",
 }
-"""Every fault, and what diagnostics say of it as 'line: words'; empty: the fit takes it in its stride, or who watches
-the cameras names it, but not within seconds."""
+"""Every fault, and what diagnostics say of it as 'line: words'; empty: no word is waited for, the fit takes it in its
+stride, or whoever watches the cameras names it."""
 LAG_S = {"camera-lag:cam1=5frames": 5 / 30, "camera-lag=5frames": 5 / 30, "jitter=100ms": 0.1}
 """How much older results may be."""
 

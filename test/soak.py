@@ -87,7 +87,8 @@ def written(stretches: list[Stretch], title: str) -> str:
     """docs/soak.md."""
     lost = unexplained(stretches)
     head = (
-        f"# Soak\n\n{title}\n\nOne fault after the other, {ON_S:g} s on and {OFF_S:g} s off. Memory grew by "
+        f"# Soak\n\n{title}\n\nOne fault of [faults.md](faults.md) after the other, {ON_S:g} s on and {OFF_S:g} s off: "
+        f"{min(len(stretches), len(FAULTS))} of the {len(FAULTS)}, {len(stretches)} times in all. Memory grew by "
         f"{100 * growth(stretches):.2f} % after the first twelfth of the time; {lost} camera frames were dropped that "
         "no fault accounts for. Latency is from the last keypoints' receipt to the publication of joint_states. "
         "Simulator, estimator and listener share the machine: a full queue says that it is too small for all three.\n\n"

@@ -21,7 +21,7 @@ KEYPOINTS = load_keypoint_set("coco_17")
 SUBJECT = with_own_joints(np.random.default_rng(16), random_subject(np.random.default_rng(17), KEYPOINTS))
 URDF = urdf_text(SUBJECT)
 MESHES = Path(__file__).parents[1] / "meshes"
-# What the issue asks of the URDF; the model's float32 poses are good to 4e-6 m, MJCF's six digits to 2e-6 m.
+# What is wanted of the URDF; the model's float32 poses are good to 4e-6 m, MJCF's six digits to 2e-6 m.
 POSITION_M = 1e-5
 
 
