@@ -72,10 +72,11 @@ class LiveSystem:
         self._usual: np.ndarray = np.zeros(0)
         """Mean square error of the joints without a fault, by frame of the walk."""
 
-    def start(self, first_fault: str, heard: Sequence[str] = ()) -> None:
+    def start(self, first_fault: str, heard: Sequence[str] = (), queue_frame_sets: int = 8) -> None:
         """Start all, with a fault from the beginning; wait until the subject is tracked.
 
         `heard`: whose keypoints are listened to (else everybody's); what is stale is known only with all of them.
+        `queue_frame_sets`: so many wait before frames are dropped; few, so that a machine that is too slow shows.
         """
         node = self._monitor.node
         for kind, topic, take in (
@@ -89,7 +90,8 @@ class LiveSystem:
                 TYPES.Keypoints2D, f"{name}/keypoints", self._hear(name), quality.KEYPOINTS, raw=True
             )
         s = self._settings
-        estimator = {"cameras": self.names, "keypoint_set": s.keypoint_set, "queue_frames": 8 * s.cameras}
+        queue_frames = queue_frame_sets * s.cameras
+        estimator = {"cameras": self.names, "keypoint_set": s.keypoint_set, "queue_frames": queue_frames}
         walk = {"cameras": s.cameras, "fps": s.fps, "seconds": s.seconds, "keypoint_set": s.keypoint_set}
         self._processes.start("motion_estimator", estimator)
         self._processes.start("rig_simulator", {**walk, "path": s.path, "faults": [first_fault]})
