@@ -34,10 +34,11 @@ Each fault is switched on in the running `rig_simulator` for at least 1.5 s and 
 
 """
 FOOT = """
-In every row: both processes alive, no exception in a log, stamps that only go forward but for announced resets. Where the
-second and third columns are empty no word was waited for: the fit takes such a fault in its stride, or it is one of a
-camera's pose, which the watch over the cameras names ([cameras.md](cameras.md) says how soon). "The fit did not keep up" marks rows in which the machine was busy
-with something else: frames are left out then, and times say more of the machine than of the fault.
+In every row: both processes alive, no exception in a log, stamps that only go forward but for announced resets. Where
+the second and third columns are empty no word was waited for: the fit takes such a fault in its stride, or it is one of
+a camera's pose, which the watch over the cameras names ([cameras.md](cameras.md) says how soon). "The fit did not keep
+up" marks rows in which the machine was busy with something else: frames are left out then, and times say more of the
+machine than of the fault.
 """
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,24 +68,27 @@ class LiveSystem:
         """(time of the recording in ns, words by line)"""
         self.nobody = False
         """Nobody is in view, so that there is no truth."""
+        self._judged = True
         self._first_ns = 0
         self._usual: np.ndarray = np.zeros(0)
         """Mean square error of the joints without a fault, by frame of the walk."""
 
-    def start(self, first_fault: str, heard: Sequence[str] = (), queue_frame_sets: int = 8) -> None:
+    def start(self, first_fault: str, judged: bool = True, queue_frame_sets: int = 8) -> None:
         """Start all, with a fault from the beginning; wait until the subject is tracked.
 
-        `heard`: whose keypoints are listened to (else everybody's); what is stale is known only with all of them.
+        Not `judged`: truth, bodies and all cameras but the first go unheard, which leaves the machine to the fit.
         `queue_frame_sets`: so many wait before frames are dropped; few, so that a machine that is too slow shows.
         """
-        node = self._monitor.node
-        for kind, topic, take in (
-            ("BodyState", "truth/body_state", self._take_truth),
-            ("BodyState", "body_state", self._take_live),
-            ("DiagnosticArray", "/diagnostics", self._take_diagnostics),
-        ):
+        self._judged, node = judged, self._monitor.node
+        topics = [("DiagnosticArray", "/diagnostics", self._take_diagnostics)]
+        if judged:
+            topics += [
+                ("BodyState", "truth/body_state", self._take_truth),
+                ("BodyState", "body_state", self._take_live),
+            ]
+        for kind, topic, take in topics:
             node.create_subscription(getattr(TYPES, kind), topic, take, quality.EVERY_RESULT)
-        for name in heard or self.names:
+        for name in self.names if judged else self.names[:1]:
             node.create_subscription(
                 TYPES.Keypoints2D, f"{name}/keypoints", self._hear(name), quality.KEYPOINTS, raw=True
             )
@@ -95,7 +98,10 @@ class LiveSystem:
         walk = {"cameras": s.cameras, "fps": s.fps, "seconds": s.seconds, "keypoint_set": s.keypoint_set}
         self._processes.start("motion_estimator", estimator)
         self._processes.start("rig_simulator", {**walk, "path": s.path, "faults": [first_fault]})
-        self.wait_for(lambda: any(one.tracking == 0 for one in self.live), "a tracked subject")
+        self.wait_for(
+            lambda: any(one.tracking == 0 for one in self.live) if judged else bool(self._monitor.ages_ms),
+            "a tracked subject",
+        )
 
     # ------------------------------------------------------------------ what is heard
 
@@ -156,10 +162,10 @@ class LiveSystem:
 
     @property
     def now_ns(self) -> int:
-        """Time of the recording: the simulator's truth, or the first camera's word while nobody is in view."""
+        """Time of the recording: the simulator's truth, or the first camera's word where there is none."""
         truth_ns = self.truth[-1][0] if self.truth else 0
         own_ns = next((stamp_ns for _, camera, stamp_ns in reversed(self.heard[-100:]) if camera == "cam0"), 0)
-        return max(truth_ns, own_ns) if self.nobody else truth_ns
+        return max(truth_ns, own_ns) if self.nobody or not self._judged else truth_ns
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until it holds; the processes must stay alive."""

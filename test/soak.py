@@ -129,7 +129,7 @@ def main() -> None:
     os.environ.update(domain := private_domain())
     joints = SEEN_WELL if settings.keypoint_set == "coco_17" else list(range(34))
     with tempfile.TemporaryDirectory() as logs, LiveSystem(Path(logs), domain, settings, joints) as system:
-        system.start("", heard=("cam0",), queue_frame_sets=EstimatorSettings().queue_frames // settings.cameras)
+        system.start("", judged=False, queue_frame_sets=EstimatorSettings().queue_frames // settings.cameras)
         stretches = soak(system, asked.minutes)
     rig = f"{settings.cameras} cameras, {settings.keypoint_set}, {settings.fps:g} Hz"
     title = f"{rig}, {asked.minutes:g} min on {device()}: `make soak RIG='{' '.join(sys.argv[1:])}'`"

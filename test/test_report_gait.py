@@ -86,8 +86,8 @@ def test_the_norms_that_are_shipped_are_those_of_people_who_walk() -> None:
     norms = load_norms(YOUNG_ADULTS)
     assert "24 healthy young adults" in norms.source and "PeerJ 6:e4640" in norms.source
     hip, knee, ankle = (norms.norm_from_joint[name] for name in ("hip_flexion", "knee_angle", "ankle_angle"))
-    # Perry & Burnfield, Gait Analysis, 2010: the knee bends to 60 degrees in early swing, the hip moves by 40, the ankle
-    # points down at toe off.
+    # As in every textbook of gait: the knee bends to 60 degrees in early swing, the hip moves by 40, the ankle points
+    # down at toe off.
     assert np.argmax(knee.mean_deg) == pytest.approx(73 / 2, abs=1.5) and knee.mean_deg.max() == pytest.approx(
         60, abs=5
     )

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.ros
 def test_faults_that_come_and_go_leave_nothing_behind(tmp_path):
     domain = {name: os.environ[name] for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE")}
     with LiveSystem(tmp_path, domain, SMALL, SEEN_WELL) as system:
-        system.start("", heard=("cam0",))
+        system.start("")
         system.learn()
         stretches = soak(system, minutes=2.0, on_s=1.5, off_s=2.5)
         system.wait_for(system.is_well, "good results after the last fault")

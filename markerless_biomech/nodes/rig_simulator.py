@@ -114,7 +114,8 @@ class RigSimulator(Node):
             yield Departure(body.stamp_ns - start_ns, self._cameras, cameras_to_message(TYPES, cameras))
         if not person_is_there(self._faults, time_s):
             return
-        yield Departure(body.stamp_ns - start_ns, self._body, partial(self._body_message, body))
+        if self._body.get_subscription_count():  # it is large
+            yield Departure(body.stamp_ns - start_ns, self._body, partial(self._body_message, body))
         for step in true_steps(session, lap_start_ns):
             if body.stamp_ns <= step.stamp_ns < body.stamp_ns + 1e9 / self.settings.fps:
                 yield Departure(step.stamp_ns - start_ns, self._events, step_to_message(TYPES, step))
