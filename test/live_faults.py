@@ -76,7 +76,7 @@ class LiveSystem:
     def start(self, first_fault: str, judged: bool = True, queue_frame_sets: int = 8) -> None:
         """Start all, with a fault from the beginning; wait until the subject is tracked.
 
-        Not `judged`: truth, bodies and all cameras but the first go unheard, which leaves the machine to the fit.
+        Not `judged`: truth, bodies and keypoints go unheard, which leaves the machine to the fit.
         `queue_frame_sets`: so many wait before frames are dropped; few, so that a machine that is too slow shows.
         """
         self._judged, node = judged, self._monitor.node
@@ -88,7 +88,7 @@ class LiveSystem:
             ]
         for kind, topic, take in topics:
             node.create_subscription(getattr(TYPES, kind), topic, take, quality.EVERY_RESULT)
-        for name in self.names if judged else self.names[:1]:
+        for name in self.names if judged else ():
             node.create_subscription(
                 TYPES.Keypoints2D, f"{name}/keypoints", self._hear(name), quality.KEYPOINTS, raw=True
             )
@@ -162,10 +162,13 @@ class LiveSystem:
 
     @property
     def now_ns(self) -> int:
-        """Time of the recording: the simulator's truth, or the first camera's word where there is none."""
+        """Time of the recording: the simulator's truth, or the first camera's word while nobody is in view. Where the
+        truth goes unheard, this machine's, which the simulator's is."""
+        if not self._judged:
+            return time.time_ns()
         truth_ns = self.truth[-1][0] if self.truth else 0
         own_ns = next((stamp_ns for _, camera, stamp_ns in reversed(self.heard[-100:]) if camera == "cam0"), 0)
-        return max(truth_ns, own_ns) if self.nobody or not self._judged else truth_ns
+        return max(truth_ns, own_ns) if self.nobody else truth_ns
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until it holds; the processes must stay alive."""
