@@ -121,7 +121,7 @@ def picture(stretches: list[Stretch]) -> Figure:
     above, below = figure.subplots(2, 1, sharex=True)
     minutes = [one.minutes for one in stretches]
     above.plot(minutes, [one.memory_mb for one in stretches])
-    above.set(ylabel="memory (MB)", ylim=(0.0, None))
+    above.set(ylabel="memory (MB)", ylim=(0.0, 1.2 * max(one.memory_mb for one in stretches)))
     below.plot(minutes, [one.p50_ms for one in stretches], label="p50")
     below.plot(minutes, [one.p99_ms for one in stretches], label="p99")
     below.set(xlabel="time (min)", ylabel="latency (ms)", ylim=(0.0, None))
