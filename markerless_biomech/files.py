@@ -85,6 +85,14 @@ def short(value: Any) -> str:
     return brief.repr(value)
 
 
+def number_text(value: float) -> str:
+    """A number as text; a whole one may be too large for a float."""
+    try:
+        return f"{value:g}"
+    except OverflowError:
+        return short(value)
+
+
 def refuse_existing(path: Path, force: bool) -> None:
     """Raise InputError when something is there and `force` is not set."""
     if path.exists() and not force:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .errors import InputError
-from .files import short
+from .files import number_text, short
 
 Group = TypeVar("Group")
 
@@ -241,10 +241,13 @@ class PlayerSettings:
     )
 
 
-def checked(group: Group) -> Group:
-    """Return `group` unchanged, or raise InputError naming the first setting out of its bounds."""
+def checked(group: Group, where: str = "") -> Group:
+    """Return `group` unchanged, or raise InputError naming the first setting out of its bounds, and `where` it is."""
     for field in dataclasses.fields(group):  # type: ignore[arg-type]
-        check_value(field, getattr(group, field.name))
+        try:
+            check_value(field, getattr(group, field.name))
+        except InputError as error:
+            raise InputError(f"{where}: {error}" if where else str(error)) from None
     return group
 
 
@@ -259,7 +262,7 @@ def check_value(field: dataclasses.Field[Any], value: Any) -> None:
         low, high = meta["low"], meta["high"]
         if not ((low is None or number >= low) and (high is None or number <= high)):
             unit = f" {meta['unit']}" if meta["unit"] else ""
-            raise InputError(f"setting {field.name} is {number:g}; expected {low:g} to {high:g}{unit}")
+            raise InputError(f"setting {field.name} is {number_text(number)}; expected {low:g} to {high:g}{unit}")
 
 
 def to_dict(group: Any) -> dict[str, Any]:
@@ -274,7 +277,7 @@ def from_dict(kind: type[Group], values: dict[str, Any], where: str = "settings"
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise InputError(f"{where}: unknown setting '{unknown[0]}'; known are {', '.join(fields)}")
-    return checked(kind(**{name: _converted(where, fields[name], value) for name, value in values.items()}))
+    return checked(kind(**{name: _converted(where, fields[name], value) for name, value in values.items()}), where)
 
 
 def _converted(where: str, field: dataclasses.Field[Any], value: Any) -> Any:

@@ -18,6 +18,7 @@ from markerless_biomech.body.population import offset_rule_from_dict, population
 from markerless_biomech.body.subject import load_subject, save_subject, subject_from_height
 from markerless_biomech.cameras.calibration_files import load_calibration, session_from_rig
 from markerless_biomech.cameras.rig import Rig, load_rig, save_rig
+from markerless_biomech.errors import InputError
 from markerless_biomech.keypoints import load_keypoint_set
 from markerless_biomech.recording.bags import BagWriter, open_bag
 from markerless_biomech.recording.force_plates import read_plate_walk
@@ -26,6 +27,7 @@ from markerless_biomech.recording.recorded_session import read_session
 from markerless_biomech.recording.reference import read_joints_csv
 from markerless_biomech.recording.session_bag import write_inputs
 from markerless_biomech.recording.trials import time_offsets_s
+from markerless_biomech.settings import EstimatorSettings, from_dict
 
 
 def two_cameras() -> Rig:
@@ -248,3 +250,10 @@ def test_damaged_json_of_a_detector_is_refused_by_name_or_read(file, json_folder
         is_refused(lambda: read_recording(json_folder), str(json_folder))
     finally:
         write(path, original)
+
+
+def test_a_setting_out_of_its_bounds_is_named_with_the_place_that_holds_it():
+    with pytest.raises(InputError, match="definitions/settings: setting camera_time_offsets_s is 150"):
+        from_dict(EstimatorSettings, {"camera_time_offsets_s": [150.0]}, "bag: definitions/settings")
+    with pytest.raises(InputError, match=r"setting window_frames is 1000.*\.\.\..*expected 4 to 256"):
+        from_dict(EstimatorSettings, {"window_frames": 10**400})

@@ -283,7 +283,7 @@ def _read_errors() -> tuple[type[Exception], ...]:
     """What a damaged file makes rosbags raise."""
     from rosbags.rosbag2 import ReaderError
 
-    return *decode_errors(), ReaderError, EOFError, struct.error, AssertionError, OSError
+    return *decode_errors(), ReaderError, EOFError, struct.error, AssertionError, OSError, OverflowError
 
 
 def _words(error: Exception) -> str:

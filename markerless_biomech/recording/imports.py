@@ -15,7 +15,7 @@ import numpy as np
 from ..cameras.calibrated_camera import Camera, Rig
 from ..cameras.calibration_files import rig_from_session
 from ..errors import InputError
-from ..files import npz_arrays
+from ..files import npz_arrays, number_text
 from ..keypoints import SHIPPED_KEYPOINT_SETS, KeypointFrame, KeypointSet, load_keypoint_set
 from .session_bag import write_inputs
 
@@ -166,7 +166,7 @@ LATEST_S = 2.0**31
 def check_rate(where: str, rate_hz: float) -> None:
     """Raise InputError where frames of that rate cannot be."""
     if not 0.01 <= rate_hz <= 1e5:
-        raise InputError(f"{where}: the frame rate is {rate_hz:g} Hz; expected frames a second, such as 60")
+        raise InputError(f"{where}: the frame rate is {number_text(rate_hz)} Hz; expected frames a second, such as 60")
 
 
 def _number(where: str, content: dict[str, np.ndarray], key: str) -> float:
