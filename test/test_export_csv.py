@@ -54,7 +54,7 @@ def test_pelvis_angles_are_a_body_fixed_rotation_z_x_y():
     angles = np.random.default_rng(0).uniform(-80, 80, (50, 3))
     in_opensim = Rotation.from_euler("ZXY", angles, degrees=True).as_matrix()
     in_ros = Rotation.from_matrix(OPENSIM_FROM_ROS.T @ in_opensim @ OPENSIM_FROM_ROS)
-    assert np.allclose(pelvis_angles_deg(in_ros.as_quat()[[3, 0, 1, 2]]), angles, atol=1e-9)
+    assert np.allclose(pelvis_angles_deg(in_ros.as_quat()[..., [3, 0, 1, 2]]), angles, atol=1e-9)
 
 
 def test_the_table_is_in_degrees_and_leaves_out_lost_states():
