@@ -48,7 +48,7 @@ def _as_stated(own: Connection, topics: list[Connection]) -> Connection:
 
 def _with_known_type(topic: Connection) -> Connection:
     """Without its definition where rosbags would stumble over it; ours are looked at by whoever reads them."""
-    if topic.msgdef.format == MessageDefinitionFormat.NONE or topic.msgtype.startswith(f"{PACKAGE}/"):
+    if topic.msgdef.format == MessageDefinitionFormat.NONE or _is_installed(topic):
         return topic
     try:
         found = _types_of(topic)
@@ -58,6 +58,12 @@ def _with_known_type(topic: Connection) -> Connection:
     except (TypesysError, KeyError, AssertionError, ValueError):
         sound = False
     return topic if sound else topic._replace(msgdef=UNKNOWN, digest="")
+
+
+def _is_installed(topic: Connection) -> bool:
+    """Ours, which whoever reads them looks at, or with the hash of the type that we know: nothing to try."""
+    known = topic.msgtype in typestore().types
+    return topic.msgtype.startswith(f"{PACKAGE}/") or (known and typestore().hash_rihs01(topic.msgtype) == topic.digest)
 
 
 def _types_of(topic: Connection) -> Any:
