@@ -44,19 +44,26 @@ def shipped(name):
 
 @pytest.fixture(scope="module")
 def offered():
-    """What the estimator's publishers and those of cameras offer, as the middleware says."""
+    """What the estimator's publishers and those of cameras offer, as the middleware says.
+
+    Only of this node: of one killed before, the middleware speaks until its lease is over.
+    """
     context = Context()
     rclpy.init(context=context)
     node = Node("offers", context=context)
     keypoint_set = load_keypoint_set("coco_17")
     publisher = ResultPublisher(node, EstimatorSettings(), keypoint_set, subject_from_height(1.75, keypoint_set))
     RigPublishers(node, ["cam0", "cam1"])
-    topics = [topic for topic, _ in node.get_topic_names_and_types()]
-    found = {topic: [one.qos_profile for one in node.get_publishers_info_by_topic(topic)] for topic in topics}
+    offers = {
+        topic: one.qos_profile
+        for topic, _ in node.get_topic_names_and_types()
+        for one in node.get_publishers_info_by_topic(topic)
+        if one.node_name == node.get_name()
+    }
     publisher.close()
     node.destroy_node()
     rclpy.shutdown(context=context)
-    return {topic: profiles[0] for topic, profiles in found.items() if profiles}
+    return offers
 
 
 def fit(offer, request):
