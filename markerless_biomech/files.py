@@ -5,6 +5,7 @@ Texts of anybody's are read here: whatever is wrong with a file or its YAML beco
 
 from __future__ import annotations
 
+import math
 import os
 import reprlib
 import struct
@@ -83,6 +84,14 @@ def short(value: Any) -> str:
     brief = reprlib.Repr()
     brief.maxstring, brief.maxother, brief.maxlist, brief.maxdict, brief.maxlevel = 40, 40, 9, 9, 3
     return brief.repr(value)
+
+
+def is_finite_number(value: Any) -> bool:
+    """Whether a value of a YAML file is a number that a float can hold."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number that is too large
+        return False
 
 
 def number_text(value: float) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from .errors import InputError
-from .files import file_text, short, yaml_content
+from .files import file_text, is_finite_number, short, yaml_content
 
 SHIPPED_KEYPOINT_SETS = (
     "bml_movi_87",
@@ -154,11 +154,7 @@ def _entry(where: str, name: str, entry: Any, names: tuple[str, ...]) -> tuple[s
 
 
 def _is_numbers(value: Any, count: int) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == count
-        and all(isinstance(x, (int, float)) and not isinstance(x, bool) and np.isfinite(x) for x in value)
-    )
+    return isinstance(value, list) and len(value) == count and all(map(is_finite_number, value))
 
 
 @dataclass(frozen=True, eq=False)

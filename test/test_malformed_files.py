@@ -181,6 +181,7 @@ def test_a_damaged_bag_is_refused_by_name_or_read_as_far_as_it_goes(kind, bag_fi
     changes=CHANGES,
     which=st.sampled_from(["/left/keypoints", "/left/camera_info", "/tf_static", "/definitions/keypoint_set"]),
 )
+@example(changes=[(0.5, 0, b"\x00")], which="/left/camera_info")
 def test_a_bag_with_damaged_messages_is_refused_by_name_or_read(changes, which, folder, bag_files):
     bag, file, data = bag_files["mcap"]
     write(file, data)

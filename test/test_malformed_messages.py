@@ -150,6 +150,7 @@ LEAVES = st.one_of(
 @pytest.mark.parametrize("kind", TEXTS)
 @MESSAGES
 @given(where=st.lists(st.integers(0, 1 << 30), min_size=1, max_size=6), leaf=LEAVES, remove=st.booleans())
+@example(where=[1, 0, 3], leaf=-(1 << 64), remove=False)
 def test_definitions_with_any_value_anywhere_are_refused_by_field_or_read(kind, where, leaf, remove):
     text, read = TEXTS[kind]
     content = yaml.safe_load(text)

@@ -126,7 +126,9 @@ def _check_distortion(place: str, camera: Camera) -> None:
 
 def _check_rotation(place: str, name: str, matrix: np.ndarray) -> None:
     """A rotation: orthonormal to 1e-2 (rounded files) and not a mirror image."""
-    if matrix.shape != (3, 3) or not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-2):
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that are none of a rotation's
+        is_orthonormal = matrix.shape == (3, 3) and np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-2)
+    if not is_orthonormal:
         raise InputError(f"{place} has {name} {_text(matrix)}, which is not orthonormal; expected a rotation matrix")
     if np.linalg.det(matrix) < 0.0:
         raise InputError(f"{place} has {name} {_text(matrix)}, which is a mirror image; expected a rotation matrix")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..cameras.rig import Camera, Rig, StaticTransforms, rig_from_text
 from ..errors import InputError
 from ..files import short, yaml_content
@@ -154,7 +156,7 @@ def read_rig(bag: BagReader, definitions: dict[str, str], cameras: tuple[str, ..
         info = _info_of(full_from_name.get(name, name), infos, full_from_name.values())
         pose = transforms.lookup(defined.world_frame, info.header.frame_id) if info is not None else None
         if info is not None and pose is not None:
-            found[name] = camera_from_message(name, info, *pose)
+            found[name] = _camera(bag, name, info, pose)
         elif name in defined.cameras:
             found[name] = defined.cameras[name]
         elif info is None:
@@ -165,6 +167,14 @@ def read_rig(bag: BagReader, definitions: dict[str, str], cameras: tuple[str, ..
             reason = transforms.reason(defined.world_frame, info.header.frame_id)
             raise InputError(f"{bag.path}: no pose of camera {name}: {reason}; record /tf_static, or definitions/rig")
     return Rig(found, defined.world_frame)
+
+
+def _camera(bag: BagReader, name: str, info: Any, pose: tuple[np.ndarray, np.ndarray]) -> Camera:
+    """A camera from its CameraInfo; one that cannot be says which bag it is in."""
+    try:
+        return camera_from_message(name, info, *pose)
+    except InputError as error:
+        raise InputError(f"{bag.path}: camera_info: {error}") from error
 
 
 def _info_of(camera: str, infos: Mapping[str, Any], cameras: Iterable[str]) -> Any | None:
