@@ -6,8 +6,9 @@ import pytest
 
 from markerless_biomech.fitting.smoother import (
     Band,
+    Factor,
     Gaussian,
-    covariances,
+    covariance_of,
     eliminate,
     factorise,
     newest_covariance,
@@ -47,19 +48,36 @@ def problem() -> tuple[Gaussian, Band, np.ndarray, np.ndarray]:
     return Gaussian(prior.astype(np.float32), prior_gradient.astype(np.float32)), band, dense, right
 
 
+def factor_of(prior: Gaussian, band: Band) -> Factor:
+    """Undamped."""
+    return factorise(prior, band, np.zeros((2, Q), np.float32))[0]
+
+
 def test_the_step_solves_the_dense_system(problem):
     prior, band, dense, right = problem
-    step = np.asarray(solve(factorise(prior, band))).ravel()
+    step = np.asarray(solve(factor_of(prior, band))).ravel()
     expected = -np.linalg.solve(dense, right)
     assert np.abs(step - expected).max() < RELATIVE * np.abs(expected).max()
 
 
+def test_the_newest_frames_are_damped(problem):
+    prior, band, dense, right = problem
+    damping = np.random.default_rng(4).uniform(0.1, 1.0, (2, Q)).astype(np.float32)
+    undamped, damped = factorise(prior, band, damping)
+    size = np.concatenate([np.zeros((T - 2) * Q), damping.ravel()])
+    for factor, matrix in ((undamped, dense), (damped, dense + np.diag(size))):
+        expected = -np.linalg.solve(matrix, right)
+        step = np.asarray(solve(factor)).ravel()
+        assert np.abs(step - expected).max() < RELATIVE * np.abs(expected).max()
+
+
 def test_covariances_are_blocks_of_the_dense_inverse(problem):
     prior, band, dense, _ = problem
-    factor = factorise(prior, band)
+    factor = factor_of(prior, band)
     inverse = np.linalg.inv(dense)
     expected = np.stack([inverse[t * Q : t * Q + Q, t * Q : t * Q + Q] for t in range(T)])
-    assert np.abs(np.asarray(covariances(factor)) - expected).max() < RELATIVE * np.abs(expected).max()
+    found = np.stack([covariance_of(factor, t) for t in range(T)])
+    assert np.abs(found - expected).max() < RELATIVE * np.abs(expected).max()
     assert np.abs(np.asarray(newest_covariance(factor)) - expected[-1]).max() < RELATIVE * np.abs(expected).max()
 
 
@@ -67,6 +85,6 @@ def test_a_frame_that_is_eliminated_is_not_forgotten(problem):
     prior, band, dense, right = problem
     left, _ = eliminate(prior, jax.tree.map(lambda x: x[0], band))
     shorter = jax.tree.map(lambda x: x[1:], band)
-    step = np.asarray(solve(factorise(left, shorter))).ravel()
+    step = np.asarray(solve(factor_of(left, shorter))).ravel()
     expected = -np.linalg.solve(dense, right)[Q:]
     assert np.abs(step - expected).max() < RELATIVE * np.abs(expected).max()

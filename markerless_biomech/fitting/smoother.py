@@ -6,7 +6,7 @@ serves the factorisation of the window and the prior of what leaves it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -56,27 +56,34 @@ class Factor:
 
 def eliminate(prior: Gaussian, band_at_t: Band) -> tuple[Gaussian, Factor]:
     """Eliminate frame t, of which `prior` holds what came before, on frames t and t+1: what is left on t+1 and t+2."""
-    blocks = jax.vmap(jax.vmap(jnp.diag))(band_at_t.coupling)
+    blocks = jnp.eye(Q) * band_at_t.coupling[..., None]
     if band_at_t.held is not None:
         prior = jax.tree.map(jnp.add, prior, band_at_t.held)
     old, cross, new = prior.information[:Q, :Q], prior.information[:Q, Q:], prior.information[Q:, Q:]
     own = old + band_at_t.information + blocks[0, 0]
-    own = own + jnp.diag(8.0 * jnp.finfo(own.dtype).eps * jnp.diag(own))  # keeps what nobody sees positive
+    own = own + jnp.eye(Q) * (8.0 * jnp.finfo(own.dtype).eps * jnp.diag(own))  # keeps what nobody sees positive
     gradient = prior.gradient[:Q] + band_at_t.gradient + band_at_t.coupling_gradient[0]
     right = jnp.concatenate([cross + blocks[0, 1], blocks[0, 2], gradient.reshape(Q, -1)], 1)
-    lower = jnp.linalg.cholesky(own)
+    lower = jax.lax.linalg.cholesky(own, symmetrize_input=False)
     solved = solve_triangular(lower, right, lower=True)
     ahead, offset = solved[:, : 2 * Q], solved[:, 2 * Q :].reshape(gradient.shape)
     rest = jnp.block([[new + blocks[1, 1], blocks[1, 2]], [blocks[2, 1], blocks[2, 2]]]) - ahead.T @ ahead
     rest_gradient = jnp.concatenate(
         [prior.gradient[Q:] + band_at_t.coupling_gradient[1], band_at_t.coupling_gradient[2]]
     )
-    return Gaussian(0.5 * (rest + rest.T), rest_gradient - ahead.T @ offset), Factor(lower, ahead, offset)
+    return Gaussian(rest, rest_gradient - ahead.T @ offset), Factor(lower, ahead, offset)
 
 
-def factorise(prior: Gaussian, band: Band) -> Factor:
-    """Factors of all T frames, stacked."""
-    return jax.lax.scan(eliminate, prior, band)[1]
+def factorise(prior: Gaussian, band: Band, damping: jax.Array) -> tuple[Factor, Factor]:
+    """Factors of all T frames, stacked; and the same with `damping` (N, 40) on the diagonal of the newest N frames' own
+    information. The frames before those are eliminated once for both."""
+    newest = damping.shape[0]
+    early, late = jax.tree.map(lambda x: x[:-newest], band), jax.tree.map(lambda x: x[-newest:], band)
+    left, head = jax.lax.scan(eliminate, prior, early)
+    damped = replace(late, information=late.information + jax.vmap(jnp.diag)(damping))
+    tails = (jax.lax.scan(eliminate, left, tail)[1] for tail in (late, damped))
+    factor, damped_factor = (jax.tree.map(lambda *x: jnp.concatenate(x), head, tail) for tail in tails)
+    return factor, damped_factor
 
 
 def solve(factor: Factor) -> jax.Array:
@@ -101,9 +108,14 @@ def newest_covariance(factor: Factor) -> jax.Array:
     return inverse.T @ inverse
 
 
-def covariances(factor: Factor) -> jax.Array:
-    """(T, 40, 40) marginal covariance of every frame."""
-    return covariances_before(jnp.zeros((2 * Q, 2 * Q)), factor)[1]
+def covariance_of(factor: Factor, index: jax.Array | int) -> jax.Array:
+    """(40, 40) marginal covariance of frame `index`; only newer frames are gone through."""
+    last = factor.lower.shape[0] - 1
+
+    def back(done: jax.Array, joint: jax.Array) -> jax.Array:
+        return _joint_before(joint, jax.tree.map(lambda x: x[last - done], factor))
+
+    return jax.lax.fori_loop(0, last + 1 - index, back, jnp.zeros((2 * Q, 2 * Q)))[:Q, :Q]
 
 
 def covariances_before(joint: jax.Array, factor: Factor) -> tuple[jax.Array, jax.Array]:
@@ -111,12 +123,18 @@ def covariances_before(joint: jax.Array, factor: Factor) -> tuple[jax.Array, jax
     inverse, newest to oldest); the joint covariance of the first two comes first."""
 
     def back(joint: jax.Array, at_t: Factor) -> tuple[jax.Array, jax.Array]:
-        inverse = solve_triangular(at_t.lower, jnp.eye(Q), lower=True)
-        regression = -inverse.T @ at_t.ahead
-        cross = regression @ joint
-        own = inverse.T @ inverse + cross @ regression.T
-        own = 0.5 * (own + own.T)  # or its skew part grows fourfold with every frame
-        following = cross[:, :Q]
-        return jnp.block([[own, following], [following.T, joint[:Q, :Q]]]), own
+        joint = _joint_before(joint, at_t)
+        return joint, joint[:Q, :Q]
 
     return jax.lax.scan(back, joint, factor, reverse=True)
+
+
+def _joint_before(joint: jax.Array, at_t: Factor) -> jax.Array:
+    """(80, 80) joint covariance of frames t and t+1, given that of t+1 and t+2."""
+    inverse = solve_triangular(at_t.lower, jnp.eye(Q), lower=True)
+    regression = -inverse.T @ at_t.ahead
+    cross = regression @ joint
+    own = inverse.T @ inverse + cross @ regression.T
+    own = 0.5 * (own + own.T)  # or its skew part grows fourfold with every frame
+    following = cross[:, :Q]
+    return jnp.block([[own, following], [following.T, joint[:Q, :Q]]])

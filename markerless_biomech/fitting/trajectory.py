@@ -17,7 +17,7 @@ from ..body.model import BodyParameters, difference, integrate, sites_with_jacob
 from ..cameras.camera import Cameras
 from . import priors
 from .residuals import Observations, ReprojectionSummary, acceleration, joint_limits, posture, reprojection, velocity
-from .smoother import Band, Factor, Gaussian, covariances, eliminate, factorise, newest_covariance, solve
+from .smoother import Band, Factor, Gaussian, covariance_of, eliminate, factorise, newest_covariance, solve
 from .stance import FootPoints, Standing, held, placed, unplaced
 
 RELINEARISED_FRAMES = 4
@@ -27,8 +27,9 @@ LARGEST_STEP = 0.5
 """rad, m: no coordinate moves further in one iteration."""
 
 DAMPING = 1e-3
-"""Levenberg-Marquardt's, relative to the images' own diagonal. What hardly any point shows (a pelvis of which only the
-hips are seen) has less curvature than the terms that Gauss-Newton leaves out, and would swing to and fro without."""
+"""Levenberg-Marquardt's, of the newest frames, relative to the images' own diagonal. What hardly any point shows (a
+pelvis of which only the hips are seen) has less curvature than the terms that Gauss-Newton leaves out, and would swing
+to and fro without."""
 
 NOISE_TIME_S = 0.5
 """Time over which a camera's noise is averaged."""
@@ -216,10 +217,10 @@ def iterate(
     """One damped Gauss-Newton iteration over the window; the factor is of the undamped matrix, for covariances."""
     window, _, _ = project_newest(window, parameters, feet, cameras)
     prior, whole = prior_here(window), band(window, standing)
-    size = jax.vmap(jnp.diag)(jnp.diagonal(window.information, axis1=1, axis2=2))
-    damped = factorise(prior, replace(whole, information=whole.information + DAMPING * size))
+    size = jnp.diagonal(window.information[-RELINEARISED_FRAMES:], axis1=1, axis2=2)
+    factor, damped = factorise(prior, whole, DAMPING * size)
     step = jnp.clip(solve(damped), -LARGEST_STEP, LARGEST_STEP) * window.valid[:, None]
-    return replace(window, qpos=integrate(window.qpos, step)), factorise(prior, whole)
+    return replace(window, qpos=integrate(window.qpos, step)), factor
 
 
 def advance(
@@ -303,5 +304,5 @@ def settled_state(
     hops = window.hop_s[index] * (earlier < index) + window.hop_s[later] * (later > index)
     here = window.qpos[index]
     qvel = difference(window.qpos[earlier], window.qpos[later]) / jnp.maximum(hops, 1e-6)
-    covariance = covariances(factor)[index]
+    covariance = covariance_of(factor, index)
     return here, qvel, covariance, *site_states(parameters, here, covariance)
