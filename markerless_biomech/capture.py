@@ -36,7 +36,6 @@ class Capture:
     def compile(self) -> None:
         """Compile every program and run each once; takes seconds with a warm cache."""
         self.estimator.compile()
-        self.step_watch.compile()
 
     def push(self, frame: KeypointFrame) -> Iterator[MotionEstimate]:
         """Take one camera's frame; an estimate for each frame set that it completes, fitted when it is asked for: the

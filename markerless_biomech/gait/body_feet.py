@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 
 from ..body.base import base_sites
-from ..body.model import body_parameters, sites
+from ..body.soles import FootPoints
 from ..body.subject import Subject
 from ..keypoints import KeypointSet
 from ..results import BodyEstimate, Tracking
@@ -62,8 +61,7 @@ class BodyFeet:
         on_heel_bone = [used & (bodies == f"calcn_{side}") for side in "lr"]
         self._heel_site = [_extreme(-forward_m, here & (forward_m < _HEEL_ENDS_M)) for here in on_heel_bone]
         self._front_site = [_extreme(forward_m, here & (forward_m > _FOREFOOT_BEGINS_M)) for here in on_heel_bone]
-        # A GPU would answer later, and the fit has it.
-        self._parameters = jax.device_put(body_parameters(subject, _LANDMARKS), jax.devices("cpu")[0])
+        self._soles = FootPoints(subject, _LANDMARKS)
 
     @property
     def reference(self) -> EventReference:
@@ -76,8 +74,7 @@ class BodyFeet:
             return None
         # A settled state's arrays are the device's; indexed there they would cost more than the whole detector.
         qpos, sites_m, sites_std_m = (np.asarray(x, np.float32) for x in (body.qpos, body.sites_m, body.sites_std_m))
-        soles = np.asarray(sites(self._parameters, qpos), dtype=float)
-        heel, tip, forefoot = np.swapaxes(soles.reshape(2, len(_POINTS), 3), 0, 1)
+        heel, tip, forefoot = np.swapaxes(self._soles.at(qpos), 0, 1)
         if not self.toes_seen:
             heel = self._sites_or(self._heel_site, heel, sites_m)
             tip = self._sites_or(self._front_site, forefoot, sites_m)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ..body.subject import Subject
 from ..keypoints import KeypointSet
-from ..results import BodyEstimate, MotionEstimate, Tracking, lost
+from ..results import BodyEstimate, MotionEstimate, Tracking
 from .body_feet import BodyFeet
 from .events import GaitDetector
 from .parameters import GaitParameters, gait_parameters
@@ -51,11 +51,6 @@ class StepWatch:
         self._begin_ns: int | None = None
         self._live_ns = 0
         self._final: dict[int, StepEvent] = {}
-
-    def compile(self) -> None:
-        """Place the feet once, so that the first frame set does not wait for a compilation."""
-        nobody = lost(0, len(self._keypoint_set))
-        self._feet.sample(replace(nobody, tracking=Tracking.TRACKED))
 
     def take(self, estimate: MotionEstimate, subject: Subject, calibration_version: int = 1) -> StepNews:
         """The next estimate, fitted with `subject`."""
