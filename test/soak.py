@@ -46,11 +46,16 @@ class Stretch:
     """Of the results since the stretch before."""
     dropped: dict[str, int]
     """Since the stretch before, by cause."""
+    work_ms: float
+    """Processor time of the estimator for each of its results."""
+    stolen: float
+    """Share of the machine's time that its host gave to others."""
 
 
 def soak(system: LiveSystem, minutes: float, on_s: float = ON_S, off_s: float = OFF_S) -> list[Stretch]:
     """Switch one fault after the other on and off for so long."""
     start_ns, seen, before = system.now_ns, len(system.reports), system.dropped()
+    work_s, machine_s = processor_s(system.estimator_pid), machine_times_s()
     stretches: list[Stretch] = []
     names = list(FAULTS)
     while system.now_ns - start_ns < minutes * 60 * SECOND_NS:
@@ -65,12 +70,28 @@ def soak(system: LiveSystem, minutes: float, on_s: float = ON_S, off_s: float = 
         new = {cause: count - before.get(cause, 0) for cause, count in now.items() if count > before.get(cause, 0)}
         p50, p99 = np.percentile(ms, (50, 99))
         past_min = (system.now_ns - start_ns) / SECOND_NS / 60
-        stretches.append(Stretch(past_min, fault, resident_mb(system.estimator_pid), float(p50), float(p99), new))
-        before = now
+        worked_s, machine_now_s = processor_s(system.estimator_pid), machine_times_s()
+        work_ms = 1e3 * (worked_s - work_s) / max(len(reports), 1)
+        stolen = (machine_now_s[0] - machine_s[0]) / max(machine_now_s[1] - machine_s[1], 1e-9)
+        memory_mb = resident_mb(system.estimator_pid)
+        stretches.append(Stretch(past_min, fault, memory_mb, float(p50), float(p99), new, work_ms, stolen))
+        before, work_s, machine_s = now, worked_s, machine_now_s
         system.forget(2000)
         seen = len(system.reports)
         print(stretches[-1], flush=True)
     return stretches
+
+
+def processor_s(pid: int) -> float:
+    """Processor time of a process so far, all its threads'."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def machine_times_s() -> tuple[float, float]:
+    """Time that the host of a virtual machine gave to others, and all time, summed over the cores, since the start."""
+    fields = [int(x) for x in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return fields[7] / os.sysconf("SC_CLK_TCK"), sum(fields) / os.sysconf("SC_CLK_TCK")
 
 
 def growth(stretches: list[Stretch]) -> float:
@@ -99,11 +120,15 @@ def written(stretches: list[Stretch], title: str) -> str:
         f"{min(len(stretches), len(FAULTS))} of the {len(FAULTS)}, {len(stretches)} times in all. Memory grew by "
         f"{100 * growth(stretches):.2f} % after the first twelfth of the time; {lost} camera frames were dropped "
         f"because the queue was full (or before there was a rig), by fault: {where_dropped(stretches)}. Latency is "
-        "from the last keypoints' receipt to the publication of joint_states. Simulator, estimator and listener share "
-        "the machine.\n\n"
+        "from the last keypoints' receipt to the publication of joint_states; work is the estimator's processor time "
+        "for each frame set; stolen is what the machine's host gave to others meanwhile. Simulator, estimator and "
+        "listener share the machine.\n\n"
         "![memory and latency over time](pictures/soak.png)\n\n"
     )
-    lines = ["| min | memory MB | p50 ms | p99 ms | dropped in between |", "|---|---|---|---|---|"]
+    lines = [
+        "| min | memory MB | p50 ms | p99 ms | work ms | stolen % | dropped in between |",
+        "|---|---|---|---|---|---|---|",
+    ]
     groups = [list(group) for group in np.array_split(np.array(stretches, dtype=object), min(ROWS, len(stretches)))]
     for group in groups:
         causes: dict[str, int] = {}
@@ -111,7 +136,9 @@ def written(stretches: list[Stretch], title: str) -> str:
             causes |= {cause: causes.get(cause, 0) + count for cause, count in one.dropped.items()}
         told = ", ".join(f"{count} {cause.replace('_', ' ')}" for cause, count in sorted(causes.items())) or "nothing"
         p50, p99 = np.nanmedian([one.p50_ms for one in group]), np.nanmedian([one.p99_ms for one in group])
-        lines.append(f"| {group[-1].minutes:.1f} | {group[-1].memory_mb:.0f} | {p50:.1f} | {p99:.1f} | {told} |")
+        work_ms, stolen = np.mean([one.work_ms for one in group]), np.mean([one.stolen for one in group])
+        figures = f"{group[-1].memory_mb:.0f} | {p50:.1f} | {p99:.1f} | {work_ms:.1f} | {100 * stolen:.1f}"
+        lines.append(f"| {group[-1].minutes:.1f} | {figures} | {told} |")
     return head + "\n".join(lines) + "\n"
 
 
