@@ -20,12 +20,13 @@ def matrix_from_xyzw(quaternion: np.ndarray) -> np.ndarray:
     quaternion = np.asarray(quaternion, dtype=float)
     unit = quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True)
     x, y, z, w = np.moveaxis(unit, -1, 0)
-    rows = [
-        [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - z * w), 2.0 * (x * z + y * w)],
-        [2.0 * (x * y + z * w), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - x * w)],
-        [2.0 * (x * z - y * w), 2.0 * (y * z + x * w), 1.0 - 2.0 * (x * x + y * y)],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    matrix = np.empty((*unit.shape[:-1], 3, 3))
+    matrix[..., 0, 0], matrix[..., 1, 1] = 1.0 - 2.0 * (y * y + z * z), 1.0 - 2.0 * (x * x + z * z)
+    matrix[..., 2, 2] = 1.0 - 2.0 * (x * x + y * y)
+    matrix[..., 0, 1], matrix[..., 1, 0] = 2.0 * (x * y - z * w), 2.0 * (x * y + z * w)
+    matrix[..., 0, 2], matrix[..., 2, 0] = 2.0 * (x * z + y * w), 2.0 * (x * z - y * w)
+    matrix[..., 1, 2], matrix[..., 2, 1] = 2.0 * (y * z - x * w), 2.0 * (y * z + x * w)
+    return matrix
 
 
 def xyzw_from_matrix(matrix: np.ndarray) -> np.ndarray:

@@ -53,6 +53,8 @@ class FrameSetAssembler:
         if not self._streams:
             raise InputError("no cameras are configured; set the parameter cameras to their names")
         # changed by push, poll, flush and reset
+        self.fastest_period_ns = streams.fastest_period_ns(self._streams.values())
+        """Of all cameras; 1/60 s until one is measured."""
         self.counters = dict.fromkeys(("received", "used", *DROP_CAUSES, "reset"), 0)
         self._open: list[OpenSet] = []
         self._closed: deque[tuple[int, int]] = deque(maxlen=256)
@@ -72,11 +74,6 @@ class FrameSetAssembler:
     def waiting(self) -> int:
         """Frames in sets that have not left: received = used + the causes of DROP_CAUSES + waiting."""
         return sum(len(waiting.frames) for waiting in self._open)
-
-    @property
-    def fastest_period_ns(self) -> int:
-        """Of all cameras; 1/60 s until one is measured."""
-        return streams.fastest_period_ns(self._streams.values())
 
     @property
     def tolerance_ns(self) -> int:
@@ -103,7 +100,7 @@ class FrameSetAssembler:
             return left + (self._suspect(stream, cause, frame) if jumped else [])
         if not news:
             self._drop(stream, "frozen")
-            stream.observe(stamp_ns)
+            self._observe(stream, stamp_ns)
         else:
             self._take(stream, frame, stamp_ns)
         return left + self._leave()
@@ -156,6 +153,11 @@ class FrameSetAssembler:
             self._start_ns = self._now_ns
         stream.heard_ns = self._now_ns
 
+    def _observe(self, stream: CameraStream, stamp_ns: int) -> None:
+        """Take note of a stamp, and of what it says of the cameras' rates."""
+        stream.observe(stamp_ns)
+        self.fastest_period_ns = streams.fastest_period_ns(self._streams.values())
+
     def _drop(self, stream: CameraStream, cause: str) -> None:
         self.counters[cause] += 1
         stream.troubles.append((self._now_ns, cause))
@@ -192,7 +194,7 @@ class FrameSetAssembler:
 
     def _note_late(self, stream: CameraStream, stamp_ns: int) -> None:
         """Remember whether the frame would have come in time had its set been kept open until its deadline."""
-        stream.observe(stamp_ns)
+        self._observe(stream, stamp_ns)
         arrivals = [first_ns for closed_ns, first_ns in self._closed if abs(closed_ns - stamp_ns) <= self.tolerance_ns]
         in_time = bool(arrivals) and self._now_ns < arrivals[-1] + self.deadline_ns
         stream.hopeless = 0 if in_time else stream.hopeless + 1
@@ -229,7 +231,7 @@ class FrameSetAssembler:
             self._start_ns, self._start_stamp_ns = self._now_ns, stamp_ns
         if stream.jumped:
             self._suspects = deque((s for s in self._suspects if s[1].camera != stream.name), self._suspects.maxlen)
-        stream.observe(stamp_ns)
+        self._observe(stream, stamp_ns)
         stream.ahead_ns = stamp_ns - self._now_ns
         stream.jumped, stream.hopeless, stream.behind = False, 0, 0
         put_in(self._open, frame, stamp_ns, self._now_ns, self.tolerance_ns)

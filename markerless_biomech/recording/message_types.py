@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
-_TYPECODES = {"float32": "f", "float64": "d", "int32": "i", "uint8": "B", "uint32": "I", "uint64": "Q"}
+_TYPECODES = {
+    np.dtype(name): code
+    for name, code in {"float32": "f", "float64": "d", "int32": "i", "uint8": "B", "uint32": "I", "uint64": "Q"}.items()
+}
 
 
 class Types:
@@ -43,7 +46,7 @@ def rclpy_types(*modules: Any) -> Types:
                 return getattr(module, name)
         raise AttributeError(f"no message {name} in {', '.join(module.__name__ for module in modules)}")
 
-    return Types(find, lambda values: array.array(_TYPECODES[values.dtype.name], values.tobytes()))
+    return Types(find, lambda values: array.array(_TYPECODES[values.dtype], values.tobytes()))
 
 
 def bag_types(classes: Mapping[str, type]) -> Types:
