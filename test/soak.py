@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Stretch:
     """Processor time of the estimator for each of its results."""
     stolen: float
     """Share of the machine's time that its host gave to others."""
+    pace_ms: float
+    """Processor time of a fixed piece of work: how fast the machine is just now."""
 
 
 def soak(system: LiveSystem, minutes: float, on_s: float = ON_S, off_s: float = OFF_S) -> list[Stretch]:
@@ -74,7 +77,7 @@ def soak(system: LiveSystem, minutes: float, on_s: float = ON_S, off_s: float = 
         work_ms = 1e3 * (worked_s - work_s) / max(len(reports), 1)
         stolen = (machine_now_s[0] - machine_s[0]) / max(machine_now_s[1] - machine_s[1], 1e-9)
         memory_mb = resident_mb(system.estimator_pid)
-        stretches.append(Stretch(past_min, fault, memory_mb, float(p50), float(p99), new, work_ms, stolen))
+        stretches.append(Stretch(past_min, fault, memory_mb, float(p50), float(p99), new, work_ms, stolen, pace_ms()))
         before, work_s, machine_s = now, worked_s, machine_now_s
         system.forget(2000)
         seen = len(system.reports)
@@ -92,6 +95,13 @@ def machine_times_s() -> tuple[float, float]:
     """Time that the host of a virtual machine gave to others, and all time, summed over the cores, since the start."""
     fields = [int(x) for x in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return fields[7] / os.sysconf("SC_CLK_TCK"), sum(fields) / os.sysconf("SC_CLK_TCK")
+
+
+def pace_ms() -> float:
+    """Processor time of the same piece of work each time, in this thread."""
+    start_s = time.thread_time()
+    sum(number * number for number in range(200_000))
+    return 1e3 * (time.thread_time() - start_s)
 
 
 def growth(stretches: list[Stretch]) -> float:
@@ -121,13 +131,13 @@ def written(stretches: list[Stretch], title: str) -> str:
         f"{100 * growth(stretches):.2f} % after the first twelfth of the time; {lost} camera frames were dropped "
         f"because the queue was full (or before there was a rig), by fault: {where_dropped(stretches)}. Latency is "
         "from the last keypoints' receipt to the publication of joint_states; work is the estimator's processor time "
-        "for each frame set; stolen is what the machine's host gave to others meanwhile. Simulator, estimator and "
-        "listener share the machine.\n\n"
+        "for each frame set; stolen is what the machine's host gave to others meanwhile; pace is the processor time of "
+        "a fixed piece of work, which tells how fast the machine was. Simulator, estimator and listener share it.\n\n"
         "![memory and latency over time](pictures/soak.png)\n\n"
     )
     lines = [
-        "| min | memory MB | p50 ms | p99 ms | work ms | stolen % | dropped in between |",
-        "|---|---|---|---|---|---|---|",
+        "| min | memory MB | p50 ms | p99 ms | work ms | stolen % | pace ms | dropped in between |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     groups = [list(group) for group in np.array_split(np.array(stretches, dtype=object), min(ROWS, len(stretches)))]
     for group in groups:
@@ -138,6 +148,7 @@ def written(stretches: list[Stretch], title: str) -> str:
         p50, p99 = np.nanmedian([one.p50_ms for one in group]), np.nanmedian([one.p99_ms for one in group])
         work_ms, stolen = np.mean([one.work_ms for one in group]), np.mean([one.stolen for one in group])
         figures = f"{group[-1].memory_mb:.0f} | {p50:.1f} | {p99:.1f} | {work_ms:.1f} | {100 * stolen:.1f}"
+        figures += f" | {np.mean([one.pace_ms for one in group]):.1f}"
         lines.append(f"| {group[-1].minutes:.1f} | {figures} | {told} |")
     return head + "\n".join(lines) + "\n"
 
