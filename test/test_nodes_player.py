@@ -8,6 +8,7 @@ from lab import KEYPOINT_SET, PATIENCE_S, Lab, walking_session
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from rosgraph_msgs.msg import Clock
+from small_session import WAIT, recorded, small_session, stamps_ns
 
 from markerless_biomech.errors import InputError
 from markerless_biomech.nodes import quality
@@ -18,35 +19,19 @@ from markerless_biomech.nodes.timetable import Timetable
 from markerless_biomech.recording.bags import BagWriter, open_bag, types
 from markerless_biomech.recording.message_types import stamp_from_message
 from markerless_biomech.recording.messages import transforms_to_message
-from markerless_biomech.recording.simulated_bag import write_simulation
-from markerless_biomech.settings import SimulationSettings
 
 pytestmark = pytest.mark.ros
-SETTINGS = SimulationSettings(cameras=2, fps=30.0, seconds=1.0, keypoint_set=KEYPOINT_SET, path="stand")
-WAIT = {"wait_for_subscribers_s": PATIENCE_S}
 
 
 @pytest.fixture(scope="module")
 def bag(tmp_path_factory):
-    """A simulated session of 2 cameras and 30 frames."""
-    path = tmp_path_factory.mktemp("bags") / "session"
-    write_simulation(SETTINGS, path)
-    return path
+    return small_session(tmp_path_factory.mktemp("bags"))
 
 
 @pytest.fixture
 def lab():
     with Lab(walking_session()) as lab:
         yield lab
-
-
-def stamps_ns(messages):
-    return np.array([stamp_from_message(message.header.stamp) for message in messages])
-
-
-def recorded(bag, topic):
-    with open_bag(bag) as reader:
-        return [message for _, message, _ in reader.messages({topic})]
 
 
 def test_a_played_bag_arrives_whole_with_all_stamps_moved_by_one_constant(lab, bag, tmp_path):
