@@ -64,14 +64,14 @@ def eliminate(prior: Gaussian, band_at_t: Band) -> tuple[Gaussian, Factor]:
     own = own + jnp.eye(Q) * (8.0 * jnp.finfo(own.dtype).eps * jnp.diag(own))  # keeps what nobody sees positive
     gradient = prior.gradient[:Q] + band_at_t.gradient + band_at_t.coupling_gradient[0]
     right = jnp.concatenate([cross + blocks[0, 1], blocks[0, 2], gradient.reshape(Q, -1)], 1)
-    lower = jax.lax.linalg.cholesky(own, symmetrize_input=False)
+    lower = jnp.linalg.cholesky(own)
     solved = solve_triangular(lower, right, lower=True)
     ahead, offset = solved[:, : 2 * Q], solved[:, 2 * Q :].reshape(gradient.shape)
     rest = jnp.block([[new + blocks[1, 1], blocks[1, 2]], [blocks[2, 1], blocks[2, 2]]]) - ahead.T @ ahead
     rest_gradient = jnp.concatenate(
         [prior.gradient[Q:] + band_at_t.coupling_gradient[1], band_at_t.coupling_gradient[2]]
     )
-    return Gaussian(rest, rest_gradient - ahead.T @ offset), Factor(lower, ahead, offset)
+    return Gaussian(0.5 * (rest + rest.T), rest_gradient - ahead.T @ offset), Factor(lower, ahead, offset)
 
 
 def factorise(prior: Gaussian, band: Band, damping: jax.Array) -> tuple[Factor, Factor]:
