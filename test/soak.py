@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,14 @@ from live_fault_table import FAULTS
 from live_faults import SECOND_NS, LiveSystem
 from matplotlib.figure import Figure
 
+from markerless_biomech.cameras.frame_sets import FrameSetAssembler
 from markerless_biomech.nodes.benchmark import device
 from markerless_biomech.nodes.memory import resident_mb
 from markerless_biomech.nodes.processes import private_domain
-from markerless_biomech.settings import EstimatorSettings
+from markerless_biomech.settings import EstimatorSettings, SimulationSettings
+from markerless_biomech.simulation.faulted_frames import sent_in_order
+from markerless_biomech.simulation.faults import parse_fault
+from markerless_biomech.simulation.virtual_rig import simulate
 
 DOCS = Path(__file__).parents[1] / "docs"
 ON_S, OFF_S = 5.0, 15.0
@@ -115,24 +119,37 @@ def unexplained(stretches: list[Stretch]) -> int:
     return sum(count for one in stretches for cause, count in one.dropped.items() if cause in NOT_OF_FAULTS)
 
 
-def where_dropped(stretches: list[Stretch]) -> str:
-    """Of those frames, how many around which fault, the most first."""
+def where_dropped(stretches: list[Stretch], settings: SimulationSettings) -> str:
+    """Of those frames, how many around which fault, the most first, and how many frame sets a second it makes."""
     lost = {fault: unexplained([one for one in stretches if one.fault == fault]) for fault in FAULTS}
     worst = sorted((fault for fault in lost if lost[fault]), key=lambda fault: -lost[fault])
-    return "; ".join(f"`{fault}` {lost[fault]}" for fault in worst) or "none"
+    told = [f"`{fault}` {lost[fault]} ({frame_sets_a_second(settings, fault):.0f})" for fault in worst]
+    return ", ".join(told) or "none"
 
 
-def written(stretches: list[Stretch], title: str) -> str:
+def frame_sets_a_second(settings: SimulationSettings, fault: str, seconds: float = 10.0) -> float:
+    """That the cameras' frames are put together to while it lasts, on a machine that is never late."""
+    session = simulate(replace(settings, seconds=seconds))
+    faults = [parse_fault(fault, tuple(session.rig_nominal.cameras))]
+    assembler = FrameSetAssembler(tuple(session.rig_nominal.cameras))
+    count = 0
+    for sent in sent_in_order(session, lambda: faults, range(round(seconds * settings.fps))):
+        count += len(assembler.poll(sent.frame.arrival_ns)) + len(assembler.push(sent.frame))
+    return count / seconds
+
+
+def written(stretches: list[Stretch], title: str, settings: SimulationSettings) -> str:
     """docs/soak.md."""
     lost = unexplained(stretches)
     head = (
         f"# Soak\n\n{title}\n\nOne fault of [faults.md](faults.md) after the other, {ON_S:g} s on and {OFF_S:g} s off: "
         f"{min(len(stretches), len(FAULTS))} of the {len(FAULTS)}, {len(stretches)} times in all. Memory grew by "
         f"{100 * growth(stretches):.2f} % after the first twelfth of the time; {lost} camera frames were dropped "
-        f"because the queue was full (or before there was a rig), by fault: {where_dropped(stretches)}. Latency is "
-        "from the last keypoints' receipt to the publication of joint_states; work is the estimator's processor time "
-        "for each frame set; stolen is what the machine's host gave to others meanwhile; pace is the processor time of "
-        "a fixed piece of work, which tells how fast the machine was. Simulator, estimator and listener share it.\n\n"
+        "because the queue was full (or before there was a rig), by fault (in brackets the frame sets a second that it "
+        f"makes): {where_dropped(stretches, settings)}. Latency is from the last keypoints' receipt to the "
+        "publication of joint_states; work is the estimator's processor time for each frame set; stolen is what the "
+        "machine's host gave to others meanwhile; pace is the processor time of a fixed piece of work, which tells how "
+        "fast the machine was. Simulator, estimator and listener share it.\n\n"
         "![memory and latency over time](pictures/soak.png)\n\n"
     )
     lines = [
@@ -179,7 +196,7 @@ def main() -> None:
         stretches = soak(system, asked.minutes)
     rig = f"{settings.cameras} cameras, {settings.keypoint_set}, {settings.fps:g} Hz"
     title = f"{rig}, {asked.minutes:g} min on {device()}: `make soak RIG='{' '.join(sys.argv[1:])}'`"
-    (DOCS / "soak.md").write_text(written(stretches, title))
+    (DOCS / "soak.md").write_text(written(stretches, title, settings))
     picture(stretches).savefig(DOCS / "pictures" / "soak.png", dpi=100)
     sys.exit(f"memory grew by {100 * growth(stretches):.2f} %" if growth(stretches) > 0.01 else 0)
 
