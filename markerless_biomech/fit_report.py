@@ -28,7 +28,7 @@ def fit_report(
         keypoints_rejected=int(np.maximum(confident - count, 0).sum()),
         keypoints_mirrored=sighting.mirrored,
         iterations=iterations,
-        cost={name: float(np.asarray(value)) for name, value in fit.cost.items()},  # JAX's own takes ten times as long
+        cost={name: float(np.asarray(value)) for name, value in fit.cost.items()},  # float of JAX's is slow
         residual_px=float(residual_px[used].mean()) if used.any() else float("nan"),
         camera_residual_px=per_camera,
         camera_share=share,

@@ -77,9 +77,7 @@ class Trust:
         self._doubt_s = self._doubt_s + hop_s if doubt else max(0.0, self._doubt_s - hop_s)
         if self._doubt_s > DOUBT_S and doubt:
             return f"the start did not hold: {doubt}"
-        noise_m = noise_m[used.any(1)]
-        is_bad = noise_m.max() > WORST_NOISE_M and np.median(noise_m) > WORST_NOISE_M
-        self._bad_s = self._bad_s + hop_s if is_bad else 0.0
+        self._bad_s = self._bad_s + hop_s if np.median(noise_m[used.any(1)]) > WORST_NOISE_M else 0.0
         return DRIFTED if self._bad_s > self._coast_s else ""
 
     def _doubt(self, sighting: Sighting, fit: LiveFit, used: np.ndarray, pixels_per_metre: np.ndarray) -> str:

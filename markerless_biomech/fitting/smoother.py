@@ -80,7 +80,7 @@ def factorise(prior: Gaussian, band: Band, damping: jax.Array) -> tuple[Factor, 
     newest = damping.shape[0]
     early, late = jax.tree.map(lambda x: x[:-newest], band), jax.tree.map(lambda x: x[-newest:], band)
     left, head = jax.lax.scan(eliminate, prior, early)
-    damped = replace(late, information=late.information + jax.vmap(jnp.diag)(damping))
+    damped = replace(late, information=late.information + jnp.eye(Q) * damping[..., None])
     tails = (jax.lax.scan(eliminate, left, tail)[1] for tail in (late, damped))
     factor, damped_factor = (jax.tree.map(lambda *x: jnp.concatenate(x), head, tail) for tail in tails)
     return factor, damped_factor

@@ -43,8 +43,6 @@ def body_to_message(
     estimate = _in_numpy(estimate)
     lost = estimate.tracking == Tracking.LOST
     joints = np.zeros(0) if lost else estimate.qpos[7:]
-    turn = np.array(NO_ROTATION_WXYZ) if lost else np.asarray(estimate.qpos[3:7], dtype=float)
-    turned = _turned(turn)
     return types.BodyState(
         header=header_to_message(types, estimate.stamp_ns, world_frame),
         child_frame_id=pelvis_frame,
@@ -52,8 +50,8 @@ def body_to_message(
         calibration_version=int(calibration_version),
         settled=bool(estimate.settled),
         tracking=int(estimate.tracking),
-        pose=_pose_to_message(types, estimate, turn, turned, lost),
-        twist=_twist_to_message(types, estimate, turned, lost),
+        pose=_pose_to_message(types, estimate, lost),
+        twist=_twist_to_message(types, estimate, lost),
         position=types.array(joints),
         velocity=types.array(joints if lost else estimate.qvel[6:]),
         position_std=types.array(joints if lost else np.sqrt(np.diagonal(estimate.covariance)[6:])),
@@ -69,19 +67,20 @@ def _in_numpy(estimate: BodyEstimate) -> BodyEstimate:
     return replace(estimate, **arrays)
 
 
-def _pose_to_message(types: Types, estimate: BodyEstimate, turn: np.ndarray, turned: np.ndarray, lost: bool) -> Any:
+def _pose_to_message(types: Types, estimate: BodyEstimate, lost: bool) -> Any:
     position = np.zeros(3) if lost else estimate.qpos[:3]
-    covariance = np.zeros((6, 6)) if lost else _changed(estimate.covariance[:6, :6], turned)
+    turn = np.array(NO_ROTATION_WXYZ) if lost else np.asarray(estimate.qpos[3:7], dtype=float)
+    covariance = np.zeros((6, 6)) if lost else world_covariance(estimate.covariance[:6, :6], turn)
     pose = types.Pose(
         position=point_to_message(types, position), orientation=quaternion_to_message(types, xyzw_from_wxyz(turn))
     )
     return types.PoseWithCovariance(pose=pose, covariance=covariance.reshape(36))
 
 
-def _twist_to_message(types: Types, estimate: BodyEstimate, turned: np.ndarray, lost: bool) -> Any:
+def _twist_to_message(types: Types, estimate: BodyEstimate, lost: bool) -> Any:
     linear, angular = np.zeros(3), np.zeros(3)
     if not lost:
-        linear = turned.T @ np.asarray(estimate.qvel[:3], dtype=float)
+        linear = matrix_from_xyzw(xyzw_from_wxyz(estimate.qpos[3:7])).T @ np.asarray(estimate.qvel[:3], dtype=float)
         angular = estimate.qvel[3:6]
     twist = types.Twist(linear=vector_to_message(types, linear), angular=vector_to_message(types, angular))
     return types.TwistWithCovariance(twist=twist, covariance=np.zeros(36))
@@ -89,17 +88,8 @@ def _twist_to_message(types: Types, estimate: BodyEstimate, turned: np.ndarray, 
 
 def world_covariance(covariance: np.ndarray, turn_wxyz: np.ndarray) -> np.ndarray:
     """(6, 6) about the world's axes of one about the body's: a small turn w in the body is R w in the world."""
-    return _changed(covariance, _turned(turn_wxyz))
-
-
-def _turned(turn_wxyz: np.ndarray) -> np.ndarray:
-    """(3, 3) R, world from body."""
-    return matrix_from_xyzw(xyzw_from_wxyz(turn_wxyz))
-
-
-def _changed(covariance: np.ndarray, turned: np.ndarray) -> np.ndarray:
     change = np.eye(6)
-    change[3:, 3:] = turned
+    change[3:, 3:] = matrix_from_xyzw(xyzw_from_wxyz(turn_wxyz))
     return change @ np.asarray(covariance, dtype=float) @ change.T
 
 
